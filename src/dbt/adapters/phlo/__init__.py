@@ -1,0 +1,1 @@
+"""Where dbt looks for the adapter."""

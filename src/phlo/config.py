@@ -1,0 +1,69 @@
+"""Settings: ``[tool.phlo]`` in pyproject.toml, overridden by ``.env``, overridden by ``PHLO_*`` in the environment."""
+
+from __future__ import annotations
+
+import datetime as dt  # noqa: TC003  pydantic reads it at run time
+import tomllib
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from phlo.errors import InvalidSetting, nearest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Settings(BaseSettings):
+    """What a project may set."""
+
+    model_config = SettingsConfigDict(env_prefix="PHLO_", env_file_encoding="utf-8", extra="forbid", frozen=True)
+
+    profile: Literal["embedded"] = Field("embedded", description="Which implementations run the project.")
+    dialect: Literal["trino", "duckdb"] = Field("trino", description="The SQL that models, checks and queries speak.")
+    catalog_uri: str = Field(
+        "", description="SQLAlchemy URI of the catalog; empty: SQLite in .phlo/state.", repr=False
+    )
+    warehouse: str = Field("", description="Folder of the tables' files; empty: .phlo/state/warehouse.")
+    partitioning: Literal["none", "day", "month"] = Field(
+        "month", description="Physical partitioning of new raw tables by partition_date."
+    )
+    start_date: dt.date | None = Field(None, description="First day of partitions that name none of their own.")
+    memory_limit: str = Field("2GB", description="How much memory the engine may use before it spills to disk.")
+    threads: int = Field(0, ge=0, description="Threads of the engine; 0: one for each core.")
+    workflows: str = Field("workflows", description="Folder of the workflow files.")
+    dbt_project: str = Field("transforms/dbt", description="Folder of the dbt project.")
+    keep_failed: int = Field(3, ge=0, description="How many failed refs are kept for each selection.")
+    keep_failed_days: int = Field(7, ge=0, description="How many days failed refs are kept.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over .env, and both over pyproject.toml (which arrives as arguments)."""
+        return env_settings, dotenv_settings, init_settings
+
+
+def read_settings(root: Path) -> Settings:
+    """Read the settings of the project at ``root``; raise ``InvalidSetting`` for names or values that are wrong."""
+    file = root / "pyproject.toml"
+    try:
+        table: dict[str, Any] = tomllib.loads(file.read_text()).get("tool", {}).get("phlo", {}) if file.exists() else {}
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidSetting(name="pyproject.toml", detail=str(error), file=file.name) from error
+    for name in table:
+        if name not in Settings.model_fields:
+            known = nearest(name, Settings.model_fields)
+            raise InvalidSetting(name=name, detail=f"there is no such setting{known}", file=file.name)
+    try:
+        return Settings(_env_file=root / ".env", **table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InvalidSetting(name=name, detail=first["msg"], file=file.name) from error

@@ -1,0 +1,157 @@
+"""The frozen records that decorators write and the rest of Phlo reads.
+
+A decorator appends its record to ``declared``; ``project.py`` imports the workflows and collects the records.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import inspect
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from phlo.errors import InvalidDate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from phlo.quality.checks import Check
+
+MergeStrategy = Literal["merge", "append", "replace"]
+Deduplication = Literal["last", "first", "hash"]
+OnInvalid = Literal["reject", "fail"]
+
+RAW, REJECTED = "raw", "rejected"
+
+SYSTEM_COLUMNS = ("partition_date", "_phlo_load_id", "_phlo_loaded_at")
+"""Columns that Phlo adds to every raw row: date, string, timestamp in UTC."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a declaration stands."""
+
+    file: str
+    line: int
+    function: str
+
+    @classmethod
+    def of(cls, function: Callable[..., Any]) -> Source:
+        """Read it off a decorated function."""
+        code = inspect.unwrap(function).__code__
+        return cls(code.co_filename, code.co_firstlineno, function.__name__)
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} ({self.function})"
+
+
+@dataclass(frozen=True)
+class Ingestion:
+    """One ingested table: ``raw.<table_name>``."""
+
+    table_name: str
+    function: Callable[..., Any]
+    source: Source
+    unique_key: tuple[str, ...] = ()
+    validation_schema: type[Any] | None = None
+    group: str = "default"
+    cron: str | None = None
+    freshness_hours: tuple[float, float] | None = None
+    merge_strategy: MergeStrategy = "append"
+    deduplication: Deduplication = "last"
+    max_rejected: float = 0.5
+    on_invalid: OnInvalid = "reject"
+    partition_start: dt.date | None = None
+    partitioned: bool = True
+    """Whether the function takes ``partition_date``."""
+    description: str = ""
+
+    @property
+    def table(self) -> str:
+        """The table's full name."""
+        return f"{RAW}.{self.table_name}"
+
+    @property
+    def rejected_table(self) -> str:
+        """Where its rejected rows go."""
+        return f"{REJECTED}.{self.table_name}"
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Checks of one table."""
+
+    name: str
+    table: str
+    checks: Sequence[Check]
+    source: Source
+    group: str = "default"
+    blocking: bool = True
+    scope: Literal["changed", "table"] | None = None
+    """None: rows of the partitions this run wrote on ``raw``, the whole table elsewhere."""
+    description: str = ""
+
+
+declared: list[Ingestion | Quality] = []
+"""What the decorators have declared since the last ``clear()``, in order."""
+
+
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def parse_partition(value: str) -> dt.date:
+    """Read a UTC day written as YYYY-MM-DD; raise ``InvalidDate`` for anything else.
+
+    >>> parse_partition("2024-01-20")
+    datetime.date(2024, 1, 20)
+    """
+    if not DATE.fullmatch(value):
+        raise InvalidDate(value=value)
+    try:
+        return dt.date.fromisoformat(value)
+    except ValueError as error:
+        raise InvalidDate(value=value) from error
+
+
+def today() -> dt.date:
+    """Today's partition, in UTC."""
+    return dt.datetime.now(dt.UTC).date()
+
+
+class Reporter(Protocol):
+    """Whom long work tells how it goes; the command line renders it, tests and libraries may ignore it."""
+
+    def step(self, message: str) -> None:
+        """A step began or ended."""
+
+    def warn(self, message: str) -> None:
+        """Something a user should see, though work goes on."""
+
+    def progress(self, task: str, done: int, total: int, rows: int) -> None:
+        """``done`` of ``total`` parts of a task are finished; ``rows`` rows so far."""
+
+
+@dataclass
+class SilentReporter:
+    """Keeps what it is told and shows nothing."""
+
+    messages: list[str] = field(default_factory=list)
+
+    def step(self, message: str) -> None:
+        """Keep a step."""
+        self.messages.append(message)
+
+    def warn(self, message: str) -> None:
+        """Keep a warning."""
+        self.messages.append(message)
+
+    def progress(self, task: str, done: int, total: int, rows: int) -> None:
+        """Ignore progress."""
+
+
+def relative(file: str, root: Path) -> str:
+    """Name a file the way a user of the project would."""
+    path = Path(file)
+    return str(path.relative_to(root)) if path.is_relative_to(root) else file

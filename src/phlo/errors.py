@@ -1,0 +1,232 @@
+"""Everything that can go wrong, as types.
+
+PhloError                     exit 1
+├── UsageError                exit 2: the command line or a declaration is wrong
+├── ProjectError              the project's files are wrong
+├── SourceError               the source did not deliver (``TransientSourceError`` may, tried again)
+├── DataError                 the data does not fit its schema or its checks
+├── CatalogError              refs, publishes, leases
+├── QueryError                SQL that may not or can not run
+└── TransformError            a dbt model failed
+
+Each leaf declares its ``code``, a ``message`` and a ``hint`` as templates over its values; the values stay
+readable as ``error.values``. The reference page of errors is generated from this module.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class PhloError(Exception):
+    """An error with a stable code, one sentence that carries its values, and a hint that names the next step.
+
+    >>> error = UnknownAsset(name="glucos", nearest=nearest("glucos", ["glucose_entries"]))
+    >>> print(error)
+    There is no asset named `glucos`; did you mean `glucose_entries`?
+    >>> error.code, error.values["name"]
+    ('unknown-asset', 'glucos')
+    """
+
+    code: ClassVar[str] = "error"
+    message: ClassVar[str] = "{detail}"
+    hint: ClassVar[str] = ""
+    exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, **values: object) -> None:
+        self.values = values
+        self.next_step = self.hint.format_map(values)
+        super().__init__(self.message.format_map(values))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known names come nearest to ``name``, as the tail of a sentence.
+
+    >>> nearest("sgv2", ["sgv", "date"])
+    '; did you mean `sgv`?'
+    >>> nearest("x", [])
+    '.'
+    """
+    candidates = sorted(set(known))
+    folded = {candidate.lower(): candidate for candidate in candidates}
+    close = difflib.get_close_matches(name.lower(), list(folded), n=3, cutoff=0.5)
+    within = [folded[low] for low in folded if name and (name.lower() in low or low in name.lower())]
+    found = list(dict.fromkeys([*(folded[match] for match in close), *within]))[:3]
+    if not found:
+        return "."
+    return "; did you mean " + " or ".join(f"`{match}`" for match in found) + "?"
+
+
+# ── usage ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class UsageError(PhloError):
+    """The command line or a declaration is wrong."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class UnknownAsset(UsageError):
+    """A name that no ingestion and no model has."""
+
+    code = "unknown-asset"
+    message = "There is no asset named `{name}`{nearest}"
+    hint = "`phlo materialize --dry-run` lists the project's assets"
+
+
+class InvalidDate(UsageError):
+    """A partition or a bound that is not a calendar day."""
+
+    code = "invalid-date"
+    message = "`{value}` is not a date"
+    hint = "write a UTC day as YYYY-MM-DD, such as 2024-01-20"
+
+
+class InvalidDeclaration(UsageError):
+    """An argument of a decorator or a check is wrong."""
+
+    code = "invalid-declaration"
+    message = "{where}: {detail}"
+    hint = "{fix}"
+
+
+# ── project ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class ProjectError(PhloError):
+    """The project's files are wrong."""
+
+    code = "project"
+
+
+class NoProject(ProjectError):
+    """Neither the folder nor its parents hold a Phlo project."""
+
+    code = "no-project"
+    message = "There is no Phlo project in `{folder}` or above it (a pyproject.toml with [tool.phlo])"
+    hint = "`phlo init NAME` makes one; `phlo --project FOLDER …` uses one elsewhere"
+
+
+class InvalidSetting(ProjectError):
+    """A setting in pyproject.toml, the environment or .env is wrong."""
+
+    code = "invalid-setting"
+    message = "The setting `{name}` is wrong: {detail}"
+    hint = "see [tool.phlo] in {file}, and PHLO_* in the environment and in .env"
+
+
+class WorkflowImportFailed(ProjectError):
+    """A workflow file does not import, so its assets are missing."""
+
+    code = "workflow-import-failed"
+    message = "`{file}` does not import (line {line}): {detail}"
+    hint = "mend the file; the assets of the other files can still be used"
+
+
+class DuplicateAsset(ProjectError):
+    """Two declarations name one table."""
+
+    code = "duplicate-asset"
+    message = "The table `{table}` is declared twice: in {first} and in {second}"
+    hint = "give one of them another table_name"
+
+
+class MissingExtra(ProjectError):
+    """An optional dependency is not installed."""
+
+    code = "missing-extra"
+    message = "{feature} needs the package `{package}`, which is not installed"
+    hint = "pip install 'phlo[{extra}]'"
+
+
+# ── source ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class SourceError(PhloError):
+    """The source did not deliver."""
+
+    code = "source"
+
+
+# ── data ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class DataError(PhloError):
+    """The data does not fit its schema or its checks."""
+
+    code = "data"
+
+
+# ── catalog ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class CatalogError(PhloError):
+    """Refs, publishes and leases."""
+
+    code = "catalog"
+
+
+class UnknownRef(CatalogError):
+    """A ref that the catalog does not have."""
+
+    code = "unknown-ref"
+    message = "There is no ref `{name}`{nearest}"
+    hint = "`phlo ref list` shows the refs"
+
+
+class UnknownTable(CatalogError):
+    """A table that the ref does not have."""
+
+    code = "unknown-table"
+    message = "There is no table `{name}` on `{ref}`{nearest}"
+    hint = "`phlo catalog tables` lists the tables"
+
+
+class PublishConflict(CatalogError):
+    """A table that the run read or wrote moved on main since the run began."""
+
+    code = "publish-conflict"
+    retryable = True
+    message = "`{ref}` can not be published: {tables} changed on main since it began"
+    hint = "run it again; Phlo replays a run by itself up to three times before it says this"
+
+
+class BeforeFirstPublish(CatalogError):
+    """An as-of time at which nothing had been published."""
+
+    code = "before-first-publish"
+    message = "Nothing had been published at {as_of}; the first publish was at {first}"
+    hint = "`phlo history` lists the publishes"
+
+
+class TableLeased(CatalogError):
+    """Another run is writing the same table."""
+
+    code = "table-leased"
+    retryable = True
+    message = "`{table}` is being written by {run_id} (host {host}, pid {pid}, since {since})"
+    hint = "leave out --no-wait to wait for it"
+
+
+# ── query ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class QueryError(PhloError):
+    """SQL that may not or can not run."""
+
+    code = "query"
+
+
+# ── transform ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class TransformError(PhloError):
+    """A dbt model failed."""
+
+    code = "transform"

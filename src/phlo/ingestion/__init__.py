@@ -1,0 +1,5 @@
+"""The public door of ingestion."""
+
+from phlo.ingestion.decorator import phlo_ingestion
+
+__all__ = ["phlo_ingestion"]

@@ -1,0 +1,212 @@
+"""The two seams of Phlo and what passes through them: ``Catalog`` (refs of tables) and ``Engine`` (reads and writes).
+
+A *ref* is a branch of the whole catalog. A *pin* is one fixed state of a ref: every reader resolves its pin once
+and reads all tables through it, so that a query never sees two publishes at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import date, datetime
+
+    import pyarrow as pa
+    from pyiceberg.table import Table
+
+MAIN = "main"
+
+RefState = Literal["open", "failed", "published"]
+WriteMode = Literal["merge", "append", "replace"]
+
+
+@dataclass(frozen=True)
+class View:
+    """A stored SELECT in the project's dialect, and its columns as (name, type) pairs."""
+
+    sql: str
+    columns: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One fixed state of a whole ref: table names to Iceberg metadata locations, view names to views."""
+
+    ref: str
+    tables: Mapping[str, str]
+    views: Mapping[str, View] = field(default_factory=dict)
+    seq: int | None = None
+    """The newest publish this state holds; None on a ref that is not main."""
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A branch of the whole catalog."""
+
+    name: str
+    state: RefState
+    created_at: datetime
+    run_id: str = ""
+    selection: str = ""
+    base_seq: int | None = None
+    reason: str = ""
+    """Why a failed run failed."""
+    blocked: bool = False
+    """Whether a blocking check failed on it: publishing it then takes ``force``."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A table or view that differs between two states; ``before`` or ``after`` is None where it did not exist."""
+
+    name: str
+    kind: Literal["table", "view"]
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
+class Load:
+    """One ingestion of one partition in one run: what the publish log records of it."""
+
+    table: str
+    partition: str | None
+    load_id: str
+    rows_read: int = 0
+    rows_written: int = 0
+    rows_updated: int = 0
+    rows_unchanged: int = 0
+    rows_rejected: int = 0
+
+
+@dataclass(frozen=True)
+class Publish:
+    """One atomic move of main."""
+
+    seq: int
+    at: datetime
+    run_id: str
+    ref: str
+    changes: tuple[Change, ...] = ()
+    loads: tuple[Load, ...] = ()
+    forced: bool = False
+    restores: int | None = None
+    """For an undo: the publish whose state main went back to (0: the empty state)."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What one write did to a table, in rows."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+
+
+@runtime_checkable
+class Catalog(Protocol):
+    """Refs of a whole catalog, and the one atomic way from a ref to main.
+
+    Tables and views are named ``namespace.name``. All methods raise ``CatalogError``s.
+    """
+
+    def refs(self) -> list[Ref]:
+        """List the refs other than main, newest first."""
+
+    def ref(self, name: str) -> Ref:
+        """Return one ref, or raise ``UnknownRef`` with the nearest names."""
+
+    def create_ref(self, name: str, *, run_id: str = "", selection: str = "") -> Ref:
+        """Branch off main: copy every pointer and remember it as the base."""
+
+    def fail_ref(self, name: str, reason: str, *, blocked: bool = False) -> None:
+        """Keep a ref as failed, with the reason."""
+
+    def drop_ref(self, name: str) -> None:
+        """Forget a ref; files stay until maintenance finds them unreachable."""
+
+    def pin(self, ref: str = MAIN, as_of: datetime | None = None) -> Pin:
+        """Resolve one fixed state; ``as_of`` is the last publish at or before that time (main only)."""
+
+    def load(self, name: str, ref: str = MAIN) -> Table:
+        """Open a table on a ref for reading or committing."""
+
+    def open_pinned(self, name: str, pin: Pin) -> Table:
+        """Open a table exactly as a pin has it, for reading only."""
+
+    def create_table(
+        self, name: str, schema: pa.Schema, ref: str, *, partition_by: str | None = None, keys: Sequence[str] = ()
+    ) -> Table:
+        """Create an empty table on a ref at a location of its own; ``partition_by`` like ``month(partition_date)``."""
+
+    def drop_table(self, name: str, ref: str) -> None:
+        """Drop a table from a ref (never its files)."""
+
+    def put_view(self, name: str, view: View, ref: str) -> None:
+        """Create or replace a view on a ref."""
+
+    def drop_view(self, name: str, ref: str) -> None:
+        """Drop a view from a ref."""
+
+    def record_reads(self, ref: str, names: Iterable[str]) -> None:
+        """Add tables and views to the ref's read set."""
+
+    def record_load(self, ref: str, load: Load) -> None:
+        """Write a load onto the ref's ledger; the same ``load_id`` replaces."""
+
+    def loads(self, ref: str = MAIN) -> list[Load]:
+        """On main the ledger of what is loaded now (undone publishes do not count); on a ref its own loads."""
+
+    def diff(self, ref: str, base: str = MAIN) -> list[Change]:
+        """What the ref changed against the state it branched from (base main), or against another ref's state."""
+
+    def publish(self, ref: str, *, force: bool = False) -> Publish:
+        """Move main to the ref in one transaction, or raise ``PublishConflict`` and change nothing."""
+
+    def publishes(self, limit: int | None = None) -> list[Publish]:
+        """The publish log, newest first."""
+
+    def undo(self, seq: int | None = None) -> Publish:
+        """Move main back to the state before publish ``seq`` (default: the newest) in one publish."""
+
+    def lease(
+        self,
+        names: Iterable[str],
+        run_id: str,
+        *,
+        wait: bool = True,
+        on_wait: Callable[[str], None] | None = None,
+    ) -> AbstractContextManager[None]:
+        """Hold the right to write these tables; wait for (``on_wait`` is told whom), or raise ``TableLeased``."""
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """What computes: reads through a pin, writes onto a ref."""
+
+    def query(self, sql: str, pin: Pin) -> pa.Table:
+        """Run one read-only statement in the project's dialect; allow-listed, else ``QueryError``."""
+
+    def read(self, name: str, pin: Pin, *, columns: Sequence[str] = (), partitions: Sequence[date] = ()) -> pa.Table:
+        """Read a table's rows, or just some columns and partitions of it."""
+
+    def write(
+        self,
+        name: str,
+        rows: pa.Table | pa.RecordBatchReader,
+        ref: str,
+        *,
+        mode: WriteMode,
+        keys: Sequence[str] = (),
+        partitions: Sequence[date] = (),
+        deduplication: str = "last",
+    ) -> Written:
+        """Bring rows into a table on a ref in one snapshot, creating or evolving the table first.
+
+        ``merge`` updates by ``keys``; ``append`` and ``replace`` replace the rows of ``partitions`` (all rows,
+        where the table has no ``partition_date``). Rows that are already there unchanged are not written again.
+        """
