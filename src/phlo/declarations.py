@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from phlo.errors import InvalidDate
+from phlo.errors import InvalidDate, InvalidDeclaration, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from phlo.quality.checks import Check
 
@@ -96,6 +96,18 @@ class Quality:
 
 declared: list[Ingestion | Quality] = []
 """What the decorators have declared since the last ``clear()``, in order."""
+
+
+def reject_unknown_options(where: str, given: Iterable[str], known: Iterable[str], source: Source) -> None:
+    """Raise ``InvalidDeclaration`` for the first option that is unknown, naming the nearest right one."""
+    names = list(known)
+    for name in given:
+        if name not in names:
+            raise InvalidDeclaration(
+                where=f"{where} in {source}",
+                detail=f"there is no argument `{name}`{nearest(name, names)}",
+                fix=f"its arguments are {', '.join(names)}",
+            )
 
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
