@@ -22,9 +22,7 @@ class Settings(BaseSettings):
 
     profile: Literal["embedded"] = Field("embedded", description="Which implementations run the project.")
     dialect: Literal["trino", "duckdb"] = Field("trino", description="The SQL that models, checks and queries speak.")
-    catalog_uri: str = Field(
-        "", description="SQLAlchemy URI of the catalog; empty: SQLite in .phlo/state.", repr=False
-    )
+    catalog_uri: str = Field("", description="SQLAlchemy URI of the catalog; empty: SQLite in .phlo/state.", repr=False)
     warehouse: str = Field("", description="Folder of the tables' files; empty: .phlo/state/warehouse.")
     partitioning: Literal["none", "day", "month"] = Field(
         "month", description="Physical partitioning of new raw tables by partition_date."
@@ -32,6 +30,7 @@ class Settings(BaseSettings):
     start_date: dt.date | None = Field(None, description="First day of partitions that name none of their own.")
     memory_limit: str = Field("2GB", description="How much memory the engine may use before it spills to disk.")
     threads: int = Field(0, ge=0, description="Threads of the engine; 0: one for each core.")
+    state: str = Field("", description="Folder of everything Phlo keeps for the project; empty: .phlo/state.")
     workflows: str = Field("workflows", description="Folder of the workflow files.")
     dbt_project: str = Field("transforms/dbt", description="Folder of the dbt project.")
     keep_failed: int = Field(3, ge=0, description="How many failed refs are kept for each selection.")

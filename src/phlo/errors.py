@@ -88,6 +88,14 @@ class InvalidDate(UsageError):
     hint = "write a UTC day as YYYY-MM-DD, such as 2024-01-20"
 
 
+class InvalidTime(UsageError):
+    """A time that is not ISO 8601."""
+
+    code = "invalid-time"
+    message = "`{value}` is not a time"
+    hint = "write it as 2024-01-20 or 2024-01-20T14:30:00Z; without a zone it is UTC"
+
+
 class InvalidDeclaration(UsageError):
     """An argument of a decorator or a check is wrong."""
 
@@ -111,6 +119,14 @@ class NoProject(ProjectError):
     code = "no-project"
     message = "There is no Phlo project in `{folder}` or above it (a pyproject.toml with [tool.phlo])"
     hint = "`phlo init NAME` makes one; `phlo --project FOLDER …` uses one elsewhere"
+
+
+class UnknownProject(ProjectError):
+    """Neither a folder nor an installed project has that name."""
+
+    code = "unknown-project"
+    message = "`{name}` is neither a folder nor an installed project{nearest}"
+    hint = "install the project's wheel, or name its folder"
 
 
 class InvalidSetting(ProjectError):

@@ -139,7 +139,13 @@ class Catalog(Protocol):
         """Open a table exactly as a pin has it, for reading only."""
 
     def create_table(
-        self, name: str, schema: pa.Schema, ref: str, *, partition_by: str | None = None, keys: Sequence[str] = ()
+        self,
+        name: str,
+        schema: pa.Schema,
+        ref: str,
+        *,
+        partition_by: str | None = None,
+        keys: Sequence[str] = (),
     ) -> Table:
         """Create an empty table on a ref at a location of its own; ``partition_by`` like ``month(partition_date)``."""
 

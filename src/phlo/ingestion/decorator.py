@@ -164,7 +164,7 @@ def _freshness(value: object, source: Source) -> tuple[float, float] | None:
     if value is None:
         return None
     pair = tuple(value) if isinstance(value, (list, tuple)) else ()
-    numbers = len(pair) == 2 and all(isinstance(hours, (int, float)) and hours > 0 for hours in pair)  # noqa: PLR2004
+    numbers = len(pair) == 2 and all(isinstance(hours, (int, float)) and hours > 0 for hours in pair)
     if not numbers or pair[0] > pair[1]:
         _wrong(source, f"freshness_hours=`{value}` is not (warn, fail) in hours", "write freshness_hours=(1, 24)")
     return float(pair[0]), float(pair[1])

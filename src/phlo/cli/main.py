@@ -1,0 +1,141 @@
+"""``phlo``: a lazy group of commands.
+
+``COMMANDS`` names where each command lives and its one line of help, so that ``phlo --help`` imports none of them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from phlo import __version__
+from phlo.errors import PhloError, nearest
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("phlo.cli.scaffold:init", "Make a new project."),
+    "create-workflow": ("phlo.cli.scaffold:create_workflow", "Add a workflow to this project."),
+    "demo": ("phlo.cli.demo:demo", "See the whole way at work on synthetic data."),
+    "materialize": ("phlo.cli.run:materialize", "Load and transform assets, check and publish them."),
+    "run": ("phlo.cli.run:run", "Materialize everything."),
+    "backfill": ("phlo.cli.run:backfill", "Load a range of days."),
+    "test": ("phlo.cli.scaffold:test", "Run the project's tests."),
+    "query": ("phlo.cli.query:query", "Query the lake, read-only, in the project's SQL."),
+    "ref": ("phlo.cli.ref:ref", "List, compare, publish and drop refs."),
+    "history": ("phlo.cli.ref:history", "Show what was published when."),
+    "undo": ("phlo.cli.ref:undo", "Move everything back to before a publish."),
+    "catalog": ("phlo.cli.catalog:catalog", "Look at tables and their snapshots."),
+    "rejected": ("phlo.cli.catalog:rejected", "Look at the rows that validation refused."),
+    "doctor": ("phlo.cli.doctor:doctor", "Check the installation and the project."),
+}
+
+INTERRUPTED = 130
+TERMINATED = 143
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order a new user meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Resolve a command, or name the nearest ones."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"There is no command `{args[0]}`{nearest(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="phlo")
+@click.option("--project", metavar="PATH|NAME", help="A project's folder, or the name of an installed project.")
+@click.option("--debug", is_flag=True, help="Show tracebacks and the libraries' own logs.")
+@click.pass_context
+def phlo(ctx: click.Context, project: str | None, debug: bool) -> None:
+    """A lakehouse platform as code: load, validate, transform, check and publish, then query."""
+    ctx.obj = {"project": project, "debug": debug}
+    if not debug:
+        _quiet()
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    signal.signal(signal.SIGTERM, _terminate)
+    debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = phlo.main(args=arguments, prog_name="phlo", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.Abort:
+        code = _say("Stopped; nothing was published.", INTERRUPTED)
+    except KeyboardInterrupt:
+        code = _say("Interrupted; nothing was published.", INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except PhloError as error:
+        if debug:
+            raise
+        code = _say(_described(error), error.exit_code)
+    except BrokenPipeError:
+        # The reader went away (`phlo query … | head`); Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:  # the last line of defence: said in one sentence, shown whole by --debug
+        if debug:
+            raise
+        code = _say(_internal(error), 1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _described(error: PhloError) -> str:
+    hint = f"\nhint: {error.next_step}" if error.next_step else ""
+    return f"error[{error.code}]: {error}{hint}"
+
+
+def _internal(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"error[system]: {error.strerror}: `{error.filename}`\nhint: `phlo doctor` looks at disk and permissions"
+    advice = "run it again as `phlo --debug …` and report what it shows"
+    return f"error[internal]: {type(error).__name__}: {error}\nhint: {advice}"
+
+
+def _say(message: str, code: int) -> int:
+    click.echo(message, err=True)
+    return code
+
+
+def _terminate(*_: object) -> NoReturn:
+    """Let a polite kill unwind like Ctrl-C, so that the run's ref is kept and named."""
+    raise SystemExit(TERMINATED)
+
+
+def _quiet() -> None:
+    """Keep the libraries' logs and warnings off the screen."""
+    import logging
+    import warnings
+
+    logging.getLogger().addHandler(logging.NullHandler())
+    for library in ("pyiceberg", "dlt", "sqlglot", "urllib3"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+    warnings.simplefilter("ignore")

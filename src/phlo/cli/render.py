@@ -1,0 +1,164 @@
+"""How records become text: tables, JSON and CSV on stdout, messages and progress on stderr."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import decimal
+import json
+import math
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from phlo.profiles import Lake
+    from phlo.project import Project
+
+
+def current_project() -> Project:
+    """Find the project that the command line names, or the one of the working folder."""
+    from phlo.project import find_project
+
+    return find_project(click.get_current_context().find_root().obj["project"])
+
+
+def current_lake() -> Lake:
+    """Open that project's lake."""
+    from phlo.profiles import open_lake
+
+    return open_lake(current_project())
+
+
+def say(message: str) -> None:
+    """Tell the user something, on stderr."""
+    click.echo(message, err=True)
+
+
+def table(rows: Sequence[Sequence[Any]], headers: Sequence[str], *, right: Iterable[int] = ()) -> str:
+    """Lay out rows as a plain table; columns in ``right`` (and all numbers) stand to the right.
+
+    >>> print(table([["a", 1], ["bb", 20]], ["name", "rows"]))
+    name  rows
+    ----  ----
+    a        1
+    bb      20
+    """
+    cells = [[cell(value) for value in row] for row in rows]
+    aligned = set(right) | {i for i in range(len(headers)) if rows and all(_is_number(row[i]) for row in rows)}
+    widths = [max([len(headers[i]), *(len(row[i]) for row in cells)]) for i in range(len(headers))]
+
+    def line(parts: Sequence[str]) -> str:
+        laid = (part.rjust(widths[i]) if i in aligned else part.ljust(widths[i]) for i, part in enumerate(parts))
+        return "  ".join(laid).rstrip()
+
+    return "\n".join([line(headers), line(["-" * width for width in widths]), *(line(row) for row in cells)])
+
+
+def cell(value: object) -> str:
+    """Write one value for a person."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, float):
+        return f"{value:.6g}" if math.isfinite(value) else str(value)
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, default=plain, ensure_ascii=False)
+    if isinstance(value, dt.datetime):
+        return value.isoformat(sep=" ")
+    return str(value).replace("\n", "\\n")
+
+
+def dump(records: object) -> str:
+    """Write records as JSON: ISO 8601 dates, exact integers and decimals, NaN as null.
+
+    >>> dump([{"day": dt.date(2024, 1, 20), "mean": decimal.Decimal("136.00")}])
+    '[{"day": "2024-01-20", "mean": 136.00}]'
+    """
+    return _encode(records)
+
+
+def plain(value: object) -> Any:
+    """Turn one value into what JSON knows."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, (dt.datetime, dt.date, dt.time)):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)
+
+
+def plural(count: int, noun: str) -> str:
+    """Count things.
+
+    >>> plural(1, "row"), plural(8640, "row"), plural(2, "entry")
+    ('1 row', '8,640 rows', '2 entries')
+    """
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count:,} {noun[:-1]}ies" if noun.endswith("y") else f"{count:,} {noun}s"
+
+
+class ConsoleReporter:
+    """Progress on stderr: a moving line on a terminal, plain lines elsewhere."""
+
+    def __init__(self) -> None:
+        self.live = sys.stderr.isatty()
+        self.shown = False
+        self.started = dt.datetime.now(dt.UTC)
+
+    def step(self, message: str) -> None:
+        """Say that a step began or ended."""
+        self._clear()
+        say(message)
+
+    def warn(self, message: str) -> None:
+        """Say something that the user should see."""
+        self._clear()
+        say(f"warning: {message}")
+
+    def progress(self, task: str, done: int, total: int, rows: int) -> None:
+        """Show how far a task is, with rows a second and the time left."""
+        seconds = max((dt.datetime.now(dt.UTC) - self.started).total_seconds(), 1e-3)
+        left = seconds / done * (total - done) if done else 0
+        text = f"{task}: {done}/{total}, {plural(rows, 'row')}, {rows / seconds:,.0f} rows/s, {left:.0f} s left"
+        if self.live:
+            click.echo(f"\r\x1b[2K{text}", err=True, nl=False)
+            self.shown = True
+            if done == total:
+                self._clear()
+        elif done == total or done % max(total // 10, 1) == 0:
+            say(text)
+
+    def _clear(self) -> None:
+        if self.shown:
+            click.echo("\r\x1b[2K", err=True, nl=False)
+            self.shown = False
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float, decimal.Decimal)) and not isinstance(value, bool)
+
+
+def _encode(value: object) -> str:
+    """Encode by hand where ``json`` would lose digits: decimals stay exact."""
+    if isinstance(value, decimal.Decimal):
+        return format(value, "f") if value.is_finite() else "null"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "null"
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict):
+        return _object(value)
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_encode(item) for item in value) + "]"
+    return _encode(plain(value))
+
+
+def _object(value: Mapping[Any, object]) -> str:
+    return (
+        "{" + ", ".join(f"{json.dumps(str(key), ensure_ascii=False)}: {_encode(v)}" for key, v in value.items()) + "}"
+    )

@@ -1,0 +1,172 @@
+"""A project: its folder, its settings, and the declarations of its workflow files."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tomllib
+import traceback
+import warnings
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from phlo.declarations import Ingestion, Quality, declared, relative
+from phlo.errors import DuplicateAsset, NoProject, PhloError, UnknownProject, WorkflowImportFailed, nearest
+
+if TYPE_CHECKING:
+    from phlo.config import Settings
+
+STATE = Path(".phlo", "state")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a pyproject.toml that has ``[tool.phlo]``."""
+
+    root: Path
+    name: str
+    installed: bool = False
+    """Whether it lives in site-packages, where its state can't."""
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Its settings."""
+        from phlo.config import read_settings
+
+        return read_settings(self.root)
+
+    @cached_property
+    def state(self) -> Path:
+        """The folder of everything Phlo keeps for it, made on first use: mode 0700, for it holds people's data."""
+        folder = self._state_folder()
+        if not folder.exists():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+    @property
+    def dbt(self) -> Path:
+        """The folder of its dbt project."""
+        return self.root / self.settings.dbt_project
+
+    def _state_folder(self) -> Path:
+        import os
+
+        if self.settings.state:
+            return Path(self.settings.state).expanduser().absolute()
+        if not self.installed:
+            return self.root / STATE
+        home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        return Path(home) / "phlo" / self.name
+
+
+@dataclass(frozen=True)
+class Workflows:
+    """What the workflow files declare, and which files did not import."""
+
+    ingestions: dict[str, Ingestion] = field(default_factory=dict)
+    """By table name, without the namespace."""
+    qualities: list[Quality] = field(default_factory=list)
+    failures: list[WorkflowImportFailed] = field(default_factory=list)
+
+
+def find_project(where: str | Path | None = None) -> Project:
+    """Find the project at or above a folder (default: the working folder), or an installed one by its name."""
+    start = Path(where or ".").absolute()
+    for folder in (start, *start.parents) if start.is_dir() else ():
+        name = _project_name(folder)
+        if name is not None:
+            return Project(folder, name)
+    if where is not None and not start.is_dir():
+        return _installed(str(where))
+    raise NoProject(folder=start)
+
+
+def load_workflows(project: Project, *, around: AbstractContextManager[object] | None = None) -> Workflows:
+    """Import every workflow file and collect what they declare; a file that fails is reported, the others count."""
+    _forget_other_projects(project.settings.workflows)
+    _read_dotenv(project.root / ".env")
+    if str(project.root) not in sys.path:
+        sys.path.insert(0, str(project.root))
+    folder = project.root / project.settings.workflows
+    declared.clear()
+    failures: list[WorkflowImportFailed] = []
+    with around or nullcontext(), warnings.catch_warnings():
+        # The spec writes `import pandera as pa`; pandera would rather see `pandera.pandas`, on every import.
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        for file in sorted(folder.rglob("*.py")):
+            failure = _import(project.root, file)
+            if failure is not None:
+                failures.append(failure)
+    return _collect(project.root, failures)
+
+
+def _import(root: Path, file: Path) -> WorkflowImportFailed | None:
+    module = ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # noqa: BLE001  user code may raise anything; it is reported with its line
+        declared[:] = [record for record in declared if record.source.file != str(file)]
+        detail = str(error) if isinstance(error, PhloError) else f"{type(error).__name__}: {error}"
+        return WorkflowImportFailed(file=relative(str(file), root), line=_line(error, file), detail=detail)
+    return None
+
+
+def _line(error: Exception, file: Path) -> int | str:
+    if isinstance(error, SyntaxError) and error.filename == str(file):
+        return error.lineno or 0
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+    return lines[-1] if lines and lines[-1] else "?"
+
+
+def _collect(root: Path, failures: list[WorkflowImportFailed]) -> Workflows:
+    found = Workflows(failures=failures)
+    for record in declared:
+        if isinstance(record, Quality):
+            found.qualities.append(record)
+            continue
+        other = found.ingestions.setdefault(record.table_name, record)
+        if other is not record:
+            places = [f"{relative(each.source.file, root)}:{each.source.line}" for each in (other, record)]
+            raise DuplicateAsset(table=record.table, first=places[0], second=places[1])
+    return found
+
+
+def _forget_other_projects(package: str) -> None:
+    """Every project calls its package ``workflows``: drop the modules of the one loaded before."""
+    top = package.split("/")[0]
+    for name in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+
+
+def _read_dotenv(file: Path) -> None:
+    if file.exists():
+        from dotenv import load_dotenv
+
+        load_dotenv(file)
+
+
+def _project_name(folder: Path) -> str | None:
+    file = folder / "pyproject.toml"
+    if not file.is_file():
+        return None
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError:
+        return folder.name if "[tool.phlo]" in file.read_text(encoding="utf-8") else None
+    if "phlo" not in content.get("tool", {}):
+        return None
+    return str(content.get("project", {}).get("name", folder.name))
+
+
+def _installed(name: str) -> Project:
+    found = {entry.name: entry for entry in entry_points(group="phlo.projects")}
+    if name not in found:
+        raise UnknownProject(name=name, nearest=nearest(name, found))
+    package = importlib.import_module(found[name].value)
+    return Project(Path(next(iter(package.__path__))), name, installed=True)
