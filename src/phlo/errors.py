@@ -88,6 +88,14 @@ class InvalidDate(UsageError):
     hint = "write a UTC day as YYYY-MM-DD, such as 2024-01-20"
 
 
+class InvalidRange(UsageError):
+    """A range of days that ends before it begins."""
+
+    code = "invalid-range"
+    message = "The range ends on {end}, before it begins on {start}"
+    hint = "swap --start-date and --end-date"
+
+
 class InvalidTime(UsageError):
     """A time that is not ISO 8601."""
 
@@ -177,6 +185,14 @@ class DataError(PhloError):
     """The data does not fit its schema or its checks."""
 
     code = "data"
+
+
+class ChecksFailed(DataError):
+    """A blocking check did not pass, so nothing was published."""
+
+    code = "checks-failed"
+    message = "{count} blocking check(s) failed: {checks}; nothing was published, and the data is kept on `{ref}`"
+    hint = '`phlo query --ref {ref} "SELECT …"` looks at it; `phlo ref publish {ref} --force` publishes it anyway'
 
 
 # ── catalog ──────────────────────────────────────────────────────────────────────────────────────────────

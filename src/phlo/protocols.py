@@ -126,6 +126,15 @@ class Catalog(Protocol):
     def fail_ref(self, name: str, reason: str, *, blocked: bool = False) -> None:
         """Keep a ref as failed, with the reason."""
 
+    def reap(self) -> list[Ref]:
+        """Keep open refs whose run holds no live lease any more as failed: their process died."""
+
+    def prune(self, *, keep: int, days: int) -> list[Ref]:
+        """Drop failed refs beyond the newest ``keep`` of each selection, and those older than ``days``."""
+
+    def live_runs(self) -> set[str]:
+        """The ids of the runs that hold leases now."""
+
     def drop_ref(self, name: str) -> None:
         """Forget a ref; files stay until maintenance finds them unreachable."""
 

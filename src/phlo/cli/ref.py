@@ -1,0 +1,152 @@
+"""``phlo ref``, ``history`` and ``undo``: branches of the catalog and the publish log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from phlo.cli.render import current_lake, dump, plural, say, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from phlo.protocols import Change
+
+
+@click.group()
+def ref() -> None:
+    """List, compare, publish and drop refs; a run's ref is run-<id>."""
+
+
+@ref.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print the records as JSON.")
+def list_refs(as_json: bool) -> None:
+    """List the refs other than main; failed ones say why."""
+    refs = current_lake().catalog.refs()
+    if as_json:
+        click.echo(dump(refs))
+    elif refs:
+        rows = [(r.name, r.state, f"{r.created_at:%Y-%m-%d %H:%M:%S}", r.selection, r.reason) for r in refs]
+        click.echo(table(rows, ["ref", "state", "created (UTC)", "selection", "why"]))
+    else:
+        say("There are no refs besides main: every run was published.")
+
+
+@ref.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print the records as JSON.")
+def diff(name: str, as_json: bool) -> None:
+    """Show what a ref changed since it branched off main."""
+    changes = current_lake().catalog.diff(name)
+    if as_json:
+        click.echo(dump(changes))
+    else:
+        _show(changes)
+
+
+@ref.command()
+@click.argument("name")
+@click.option("--force", is_flag=True, help="Publish although a blocking check failed; the log records it.")
+@click.option("--dry-run", is_flag=True, help="Show what would be published, and publish nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def publish(name: str, force: bool, dry_run: bool, yes: bool) -> None:
+    """Move main to a ref in one step."""
+    catalog = current_lake().catalog
+    _show(catalog.diff(name))
+    if dry_run:
+        return
+    if not yes:
+        click.confirm(f"Publish {name} to main?", abort=True, err=True)
+    done = catalog.publish(name, force=force)
+    click.echo(f"Published {plural(len(done.changes), 'table')} as publish {done.seq}.")
+
+
+@ref.command()
+@click.argument("name")
+@click.option("--dry-run", is_flag=True, help="Show what would be dropped, and drop nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def drop(name: str, dry_run: bool, yes: bool) -> None:
+    """Forget a ref and what it changed."""
+    catalog = current_lake().catalog
+    _show(catalog.diff(name))
+    if dry_run:
+        return
+    if not yes:
+        click.confirm(f"Drop {name}?", abort=True, err=True)
+    catalog.drop_ref(name)
+    click.echo(f"Dropped {name}.")
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many publishes.")
+@click.option("--json", "as_json", is_flag=True, help="Print the records as JSON.")
+def history(limit: int, as_json: bool) -> None:
+    """Show the publish log, newest first: what changed on main, when, and by which run."""
+    log = current_lake().catalog.publishes(limit)
+    if as_json:
+        click.echo(dump(log))
+        return
+    if not log:
+        say("Nothing has been published yet; `phlo run` publishes everything.")
+        return
+    rows = [
+        (p.seq, f"{p.at:%Y-%m-%d %H:%M:%S}", p.run_id, _what(p.restores, p.forced), _names(p.changes), _rows(p.loads))
+        for p in log
+    ]
+    click.echo(table(rows, ["publish", "at (UTC)", "run", "how", "changed", "rows loaded"]))
+
+
+@click.command()
+@click.argument("seq", type=click.IntRange(1), required=False)
+@click.option("--dry-run", is_flag=True, help="Show what would move back, and move nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def undo(seq: int | None, dry_run: bool, yes: bool) -> None:
+    """Move main back to the state before publish SEQ (default: the newest), as one new publish.
+
+    Nothing is deleted: an undo is a publish too, and can be undone.
+    """
+    catalog = current_lake().catalog
+    log = catalog.publishes()
+    if not log:
+        say("Nothing has been published yet, so there is nothing to undo.")
+        return
+    target = seq or log[0].seq
+    gone = [each for each in log if each.seq >= target]
+    say("This undoes:")
+    click.echo(table([(p.seq, f"{p.at:%Y-%m-%d %H:%M:%S}", p.run_id, _names(p.changes)) for p in gone],
+                     ["publish", "at (UTC)", "run", "changed"]))  # fmt: skip
+    if dry_run:
+        return
+    if not yes:
+        click.confirm(f"Move main back to before publish {target}?", abort=True, err=True)
+    done = catalog.undo(target)
+    click.echo(f"Moved {plural(len(done.changes), 'table')} back as publish {done.seq}.")
+
+
+def _show(changes: Iterable[Change]) -> None:
+    rows = [(change.name, change.kind, _kind(change)) for change in changes]
+    if rows:
+        click.echo(table(rows, ["name", "kind", "change"]))
+    else:
+        say("It changed nothing.")
+
+
+def _kind(change: Change) -> str:
+    if change.before is None:
+        return "new"
+    return "dropped" if change.after is None else "changed"
+
+
+def _what(restores: int | None, forced: bool) -> str:
+    if restores is not None:
+        return f"undo to {restores}"
+    return "publish --force" if forced else "publish"
+
+
+def _names(changes: Iterable[Change]) -> str:
+    return ", ".join(change.name for change in changes)
+
+
+def _rows(loads: Iterable[object]) -> int:
+    return sum(load.rows_written + load.rows_updated for load in loads)  # type: ignore[attr-defined]

@@ -1,0 +1,215 @@
+"""``phlo materialize``, ``run`` and ``backfill``: three ways to say what ``pipeline.execute`` runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from phlo.cli.render import ConsoleReporter, cell, current_lake, dump, plural, say, table
+from phlo.declarations import parse_partition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from phlo.errors import ChecksFailed
+    from phlo.pipeline import Run
+    from phlo.plan import Plan
+    from phlo.profiles import Lake
+
+FAILING_ROWS = 5
+
+
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that every run takes."""
+    options = (
+        click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing."),
+        click.option("--no-wait", is_flag=True, help="Fail at once when another run writes the same tables."),
+        click.option(
+            "--parallel", type=click.IntRange(1, 64), default=1, show_default=True, help="Extracting threads."
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("assets", nargs=-1, metavar="[ASSET]...")
+@click.option("--partition", metavar="DATE", help="The UTC day, YYYY-MM-DD (default: today).")
+@run_options
+def materialize(assets: tuple[str, ...], partition: str | None, **options: Any) -> None:
+    """Load and transform assets on a branch, check them, and publish them in one step.
+
+    An asset is a table: glucose_entries, silver.fct_glucose_readings. +ASSET adds what it is made from, ASSET+ what
+    is made from it. Without an asset: everything.
+    """
+    _run(assets, partition, **options)
+
+
+@click.command()
+@click.option("--partition", metavar="DATE", help="The UTC day, YYYY-MM-DD (default: today).")
+@run_options
+def run(partition: str | None, **options: Any) -> None:
+    """Materialize everything: every ingestion, model and check."""
+    _run((), partition, **options)
+
+
+@click.command()
+@click.argument("assets", nargs=-1, required=True, metavar="ASSET...")
+@click.option("--start-date", required=True, metavar="DATE", help="First UTC day, YYYY-MM-DD.")
+@click.option("--end-date", required=True, metavar="DATE", help="Last UTC day, included.")
+@click.option("--force", is_flag=True, help="Load the days again that are already published.")
+@run_options
+def backfill(
+    assets: tuple[str, ...], start_date: str, end_date: str, force: bool, dry_run: bool, no_wait: bool, parallel: int,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Load a range of days, in chunks of 31; days that are already published are skipped, but never today."""
+    from phlo.backfill import plan_backfill, run_backfill
+    from phlo.plan import days_between, make_plan
+
+    days = days_between(start_date, end_date)
+    lake = current_lake()
+    failed = _show_import_failures(lake)
+    work = plan_backfill(lake, make_plan(lake, assets, days), force=force)
+    if work.skipped:
+        say(f"Skipping {plural(len(work.skipped), 'day')} already published (--force loads them again).")
+    if dry_run:
+        for chunk in work.chunks:
+            _show_plan(chunk, as_json)
+        return
+    say(f"⚡ Backfilling {' '.join(assets)}: {plural(sum(len(c.partitions) for c in work.chunks), 'day')}...")
+    with _checks_shown():
+        runs = list(run_backfill(lake, work, ConsoleReporter(), wait=not no_wait, parallel=parallel))
+    if as_json:
+        click.echo(dump([_record(each) for each in runs]))
+    else:
+        for each in runs:
+            _show_run(each)
+        click.echo(f"✅ Successfully backfilled {' '.join(assets)}")
+    click.get_current_context().exit(1 if failed else 0)
+
+
+def _run(
+    assets: tuple[str, ...], partition: str | None, dry_run: bool, no_wait: bool, parallel: int, as_json: bool
+) -> None:
+    from phlo.pipeline import execute
+    from phlo.plan import make_plan
+
+    days = [parse_partition(partition)] if partition else []
+    lake = current_lake()
+    failed = _show_import_failures(lake)
+    plan = make_plan(lake, assets, days)
+    name = " ".join(assets) or lake.project.name
+    if dry_run:
+        _show_plan(plan, as_json)
+        return
+    say(f"⚡ Materializing {name}...")
+    with _checks_shown():
+        done = execute(lake, plan, ConsoleReporter(), wait=not no_wait, parallel=parallel)
+    if as_json:
+        click.echo(dump(_record(done)))
+    else:
+        _show_run(done)
+        click.echo(f"✅ Successfully materialized {name}")
+    click.get_current_context().exit(1 if failed else 0)
+
+
+def _show_import_failures(lake: Lake) -> bool:
+    """Say which workflow files are broken; the others still run, but the command fails in the end."""
+    for failure in lake.workflows.failures:
+        say(f"error[{failure.code}]: {failure}\nhint: {failure.next_step}")
+    return bool(lake.workflows.failures)
+
+
+def _show_plan(plan: Plan, as_json: bool) -> None:
+    steps = [
+        *({"step": "load", "table": i.table, "how": f"{i.merge_strategy}, {_days(plan)}"} for i in plan.ingestions),
+        *({"step": "transform", "table": m.table, "how": m.materialization} for m in plan.models),
+        *({"step": "check", "table": q.table, "how": "blocking" if q.blocking else "warning"} for q in plan.qualities),
+    ]
+    if as_json:
+        click.echo(dump(steps))
+    else:
+        click.echo(table([list(step.values()) for step in steps], ["step", "table", "how"]))
+        say("Nothing was run; all of it would be published in one step.")
+
+
+def _days(plan: Plan) -> str:
+    first, last = plan.partitions[0], plan.partitions[-1]
+    return str(first) if first == last else f"{first} to {last}, {plural(len(plan.partitions), 'day')}"
+
+
+def _show_run(run: Run) -> None:
+    from phlo.load.write import summarize
+
+    rows = [
+        (
+            total.table,
+            total.rows_read,
+            total.rows_written,
+            total.rows_updated,
+            total.rows_unchanged,
+            total.rows_rejected,
+        )
+        for total in summarize(run.loads)
+    ]
+    if rows:
+        click.echo(table(rows, ["table", "read", "new", "updated", "unchanged", "rejected"]))
+    for note in _notes(run):
+        click.echo(note)
+
+
+def _notes(run: Run) -> Sequence[str]:
+    notes = []
+    if run.transformed is not None:
+        notes.append(
+            f"{plural(len(run.transformed.models), 'model')} built, {plural(len(run.transformed.tests), 'test')} passed."
+        )
+    passed = sum(result.passed for result in run.checks)
+    if run.checks:
+        notes.append(f"{passed} of {plural(len(run.checks), 'check')} passed.")
+    if run.published is not None:
+        changed = plural(len(run.published.changes), "table")
+        notes.append(f"Published {changed} as publish {run.published.seq}, {run.seconds:.1f} s.")
+    rejected = sorted({load.table for load in run.loads if load.rows_rejected})
+    notes += [f"`phlo rejected show {name}` shows the rejected rows." for name in rejected]
+    return notes
+
+
+def _record(run: Run) -> dict[str, Any]:
+    return {
+        "run_id": run.id,
+        "publish": run.published.seq if run.published else None,
+        "changes": run.published.changes if run.published else [],
+        "loads": run.loads,
+        "models": run.transformed.models if run.transformed else [],
+        "checks": run.checks,
+        "seconds": round(run.seconds, 3),
+    }
+
+
+class _checks_shown:  # noqa: N801  used as a function
+    """Show up to five failing rows of each blocking check before the error itself."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        from phlo.errors import ChecksFailed
+
+        if isinstance(error, ChecksFailed):
+            _show_failed(error)
+
+
+def _show_failed(error: ChecksFailed) -> None:
+    run = error.values["run"]
+    for result in run.checks:  # type: ignore[attr-defined]
+        if result.passed or not result.blocking:
+            continue
+        say(f"✗ {result.message}")
+        if result.rows:
+            names = list(result.rows[0])
+            say(table([[cell(row[name]) for name in names] for row in result.rows[:FAILING_ROWS]], names))

@@ -1,0 +1,208 @@
+"""One run, from sources to published tables: the way of the data on one screen.
+
+    open_run → load (extract → stage → validate → write) → transform → check → publish → close
+
+A run is a branch of the whole catalog. Everything it does lands on the branch; ``publish`` moves main to it in one
+step, or nothing happens to main at all. The command line and the orchestrator are two callers of these functions.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from phlo.errors import ChecksFailed, PublishConflict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from phlo.declarations import Ingestion, Reporter
+    from phlo.load.stage import Staged
+    from phlo.load.write import Loaded
+    from phlo.plan import Plan
+    from phlo.profiles import Lake
+    from phlo.protocols import Publish
+    from phlo.quality.runner import CheckResult
+    from phlo.transform.run import TransformResult
+
+ATTEMPTS = 3
+"""How often a run whose publish is refused is replayed on today's main before it gives up."""
+
+
+@dataclass
+class Run:
+    """One execution on one ref, and what came of it so far."""
+
+    lake: Lake
+    plan: Plan
+    reporter: Reporter
+    id: str
+    parallel: int = 1
+    started: float = field(default_factory=time.monotonic)
+    loads: list[Loaded] = field(default_factory=list)
+    transformed: TransformResult | None = None
+    checks: list[CheckResult] = field(default_factory=list)
+    published: Publish | None = None
+
+    @property
+    def ref(self) -> str:
+        """The branch it writes."""
+        return f"run-{self.id}"
+
+    @property
+    def staging(self) -> Path:
+        """Where its extracted rows are kept until it is published."""
+        return self.lake.project.state / "staging" / self.id
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been going."""
+        return time.monotonic() - self.started
+
+
+def execute(lake: Lake, plan: Plan, reporter: Reporter, *, wait: bool = True, parallel: int = 1) -> Run:
+    """Run a plan to its publish; on any failure main is untouched and the ref is kept with the reason.
+
+    A publish that is refused because main moved is replayed: a new ref on today's main, the kept staging merged
+    again (nothing is extracted twice), models and checks computed again.
+
+    Raises ``ChecksFailed``, ``SourceError``, ``DataError``, ``TransformError``, ``TableLeased`` (without ``wait``)
+    and, after the last attempt, ``PublishConflict``.
+    """
+    run_id = new_run_id()
+    with lake.catalog.lease(plan.writes, run_id, wait=wait, on_wait=reporter.warn):
+        for attempt in range(1, ATTEMPTS + 1):
+            run = open_run(lake, plan, reporter, run_id=run_id, parallel=parallel)
+            try:
+                with kept_when_it_fails(run):
+                    load(run)
+                    transform(run)
+                    check(run)
+                    publish(run)
+            except PublishConflict as conflict:
+                if attempt == ATTEMPTS:
+                    raise
+                reporter.warn(f"{conflict}; replaying it on today's main ({attempt + 1} of {ATTEMPTS})")
+                lake.catalog.drop_ref(run.ref)
+            else:
+                close(run)
+                return run
+    raise AssertionError("the last attempt returns or raises")
+
+
+def open_run(lake: Lake, plan: Plan, reporter: Reporter, *, run_id: str, parallel: int = 1) -> Run:
+    """Branch the run's ref off main, after a look at what runs that died have left."""
+    tidy(lake)
+    run = Run(lake, plan, reporter, run_id, parallel)
+    lake.catalog.create_ref(run.ref, run_id=run_id, selection=plan.selection)
+    return run
+
+
+def load(run: Run) -> None:
+    """Extract and stage every partition, side by side; then validate and write them in ascending order."""
+    from phlo.load.write import write_loads
+
+    for ingestion, staged in _staged(run):
+        run.loads += write_loads(ingestion, staged, run.lake.engine, run.lake.catalog, run.ref, run.reporter)
+
+
+def transform(run: Run) -> None:
+    """Run the plan's dbt models, and the tests on them, on the ref."""
+    if run.plan.models:
+        from phlo.transform.run import run_models
+
+        names = [model.name for model in run.plan.models]
+        run.transformed = run_models(run.lake, run.ref, names, run.reporter)
+
+
+def check(run: Run) -> None:
+    """Check the ref; raise ``ChecksFailed`` when a blocking check did not pass."""
+    from phlo.quality.runner import run_checks
+
+    changed = {
+        table: set(run.plan.partitions)
+        for ingestion in run.plan.ingestions
+        if ingestion.partitioned
+        for table in (ingestion.table,)
+    }
+    pin = run.lake.catalog.pin(run.ref)
+    run.checks += run_checks(run.plan.qualities, run.lake.engine, pin, changed)
+    failed = [result for result in run.checks if not result.passed]
+    for result in failed:
+        if not result.blocking:
+            run.reporter.warn(f"{result.message} (not blocking)")
+    blocking = [result for result in failed if result.blocking]
+    if blocking:
+        raise ChecksFailed(count=len(blocking), checks=", ".join(r.name for r in blocking), ref=run.ref, run=run)
+
+
+def publish(run: Run) -> None:
+    """Move main to the ref, all tables at once."""
+    run.published = run.lake.catalog.publish(run.ref)
+
+
+def close(run: Run) -> None:
+    """Let go of what a published run no longer needs."""
+    shutil.rmtree(run.staging, ignore_errors=True)
+
+
+def tidy(lake: Lake) -> None:
+    """Keep the refs of runs that died as failed, and forget failed refs, and their staging, beyond retention."""
+    settings = lake.project.settings
+    lake.catalog.reap()
+    lake.catalog.prune(keep=settings.keep_failed, days=settings.keep_failed_days)
+    staging = lake.project.state / "staging"
+    known = {ref.run_id for ref in lake.catalog.refs()} | lake.catalog.live_runs()
+    for folder in staging.iterdir() if staging.is_dir() else ():
+        if folder.name not in known:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def kept_when_it_fails(run: Run) -> Iterator[None]:
+    """Keep the ref of a run that does not get to its publish, with the reason."""
+    try:
+        yield
+    except PublishConflict as conflict:
+        run.lake.catalog.fail_ref(run.ref, str(conflict))
+        raise
+    except BaseException as error:
+        reason = str(error) or type(error).__name__
+        run.lake.catalog.fail_ref(run.ref, reason, blocked=isinstance(error, ChecksFailed))
+        raise
+
+
+def new_run_id() -> str:
+    """Name a run so that names sort by time: ``20240120-143022-3fa9``."""
+    return f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def _staged(run: Run) -> Iterator[tuple[Ingestion, list[Staged]]]:
+    """Stage each ingestion's partitions in threads; a failure stops the ones that have not begun."""
+    from phlo.load.stage import stage
+    from phlo.load.write import load_id
+
+    def one(ingestion: Ingestion, day: dt.date | None) -> Staged:
+        folder = run.staging / ingestion.table_name / str(day or "all")
+        return stage(ingestion, day, folder, load_id(run.id, ingestion.table, day), run.reporter)
+
+    with ThreadPoolExecutor(max_workers=max(run.parallel, 1), thread_name_prefix="extract") as pool:
+        futures = [(ingestion, pool.submit(one, ingestion, day)) for ingestion, day in run.plan.loads]
+        try:
+            staged: dict[str, list[Staged]] = {}
+            for done, (ingestion, future) in enumerate(futures, 1):
+                staged.setdefault(ingestion.table_name, []).append(future.result())
+                rows = sum(part.rows for parts in staged.values() for part in parts)
+                run.reporter.progress("extracting", done, len(futures), rows)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    for ingestion in run.plan.ingestions:
+        yield ingestion, staged[ingestion.table_name]

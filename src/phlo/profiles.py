@@ -1,0 +1,68 @@
+"""The only module that picks implementations: settings in, a ``Lake`` (project, catalog, engine) out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from phlo.errors import InvalidTime
+from phlo.project import Project, Workflows, find_project, load_workflows
+from phlo.protocols import MAIN
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from phlo.protocols import Catalog, Engine, Pin
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A project with the catalog and the engine of its profile."""
+
+    project: Project
+    catalog: Catalog
+    engine: Engine
+
+    @cached_property
+    def workflows(self) -> Workflows:
+        """The project's declarations; importing them costs seconds, so only runs ask for them."""
+        from phlo.load.extract import spec_rest_api
+
+        return load_workflows(self.project, around=spec_rest_api())
+
+    def pin(self, ref: str | None = None, as_of: str | None = None) -> Pin:
+        """Resolve the one state that a query reads."""
+        return self.catalog.pin(ref or MAIN, parse_time(as_of) if as_of else None)
+
+    def query(self, sql: str, ref: str | None = None, as_of: str | None = None) -> pa.Table:
+        """Run one read-only statement in the project's dialect."""
+        return self.engine.query(sql, self.pin(ref, as_of))
+
+
+def open_lake(project: Project | str | Path | None = None) -> Lake:
+    """Open the lake of a project, of the project in a folder, or of the one the working folder belongs to."""
+    found = project if isinstance(project, Project) else find_project(project)
+    from phlo.engine.duckdb import DuckDBEngine
+    from phlo.iceberg.catalog import SqlRefCatalog
+
+    settings = found.settings
+    warehouse = Path(settings.warehouse).expanduser() if settings.warehouse else found.state / "warehouse"
+    uri = settings.catalog_uri or f"sqlite:///{found.state / 'catalog.db'}"
+    catalog = SqlRefCatalog(uri, warehouse.absolute())
+    return Lake(found, catalog, DuckDBEngine(catalog, settings, found.state / "temp"))
+
+
+def parse_time(value: str) -> dt.datetime:
+    """Read an ISO 8601 time; without a zone it is UTC.
+
+    >>> parse_time("2024-01-20T14:30:00Z") == parse_time("2024-01-20T14:30") == parse_time("2024-01-20T15:30+01:00")
+    True
+    """
+    try:
+        time = dt.datetime.fromisoformat(value)
+    except ValueError as error:
+        raise InvalidTime(value=value) from error
+    return time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time.astimezone(dt.UTC)
