@@ -246,6 +246,136 @@ class TableLeased(CatalogError):
     hint = "leave out --no-wait to wait for it"
 
 
+class InvalidTableName(CatalogError):
+    """A name that no table may have."""
+
+    code = "invalid-table-name"
+    message = "`{name}` can not name a table: {detail}"
+    hint = "write `namespace.name` with letters, digits and underscores"
+
+
+class InvalidRefName(CatalogError):
+    """A name that no new ref may have."""
+
+    code = "invalid-ref-name"
+    message = "`{name}` can not name a ref: {detail}"
+    hint = "refs of runs are named run-<id>; yours may be named like dev-ann"
+
+
+class RefExists(CatalogError):
+    """A ref of this name is there already."""
+
+    code = "ref-exists"
+    message = "There is already a ref `{name}`"
+    hint = "`phlo ref drop {name}` forgets it"
+
+
+class NameTaken(CatalogError):
+    """A table or view of this name is there already."""
+
+    code = "name-taken"
+    message = "`{name}` can not be made on `{ref}`: there is already a {kind} `{taken}`"
+    hint = "drop it on the ref first, or choose another name; names may not differ in upper and lower case only"
+
+
+class ReadOnlyTable(CatalogError):
+    """A write to main or to a pinned table."""
+
+    code = "read-only-table"
+    message = "`{name}` on `{ref}` can not be written: main moves only by a publish"
+    hint = "write it on a ref and publish that: `phlo materialize` does both"
+
+
+class NoHistory(CatalogError):
+    """An as-of time on a ref that is not main."""
+
+    code = "no-history"
+    message = "`{ref}` can not be read as of a time: only main has a history"
+    hint = "leave out --as-of, or --ref"
+
+
+class PublishBlocked(CatalogError):
+    """A blocking check failed on the ref."""
+
+    code = "publish-blocked"
+    message = "`{ref}` can not be published: {reason}"
+    hint = "`phlo query --ref {ref}` looks at it; `phlo ref publish {ref} --force` publishes it as it is"
+
+
+class UnknownPublish(CatalogError):
+    """A publish that the log does not have."""
+
+    code = "unknown-publish"
+    message = "There is no publish {seq}; the newest is {newest}"
+    hint = "`phlo history` lists the publishes"
+
+
+class NothingPublished(CatalogError):
+    """An undo before the first publish."""
+
+    code = "nothing-published"
+    message = "There is nothing to undo: nothing has been published yet"
+    hint = "`phlo run` loads, checks and publishes"
+
+
+class LeaseLost(CatalogError):
+    """Another run took the lease over while this one seemed dead."""
+
+    code = "lease-lost"
+    retryable = True
+    message = "`{ref}` can not be published: {run_id} no longer holds the lease on {tables}"
+    hint = "run it again; nothing was published"
+
+
+class CatalogUnavailable(CatalogError):
+    """The catalog's database does not answer, is locked, or its disk is full."""
+
+    code = "catalog-unavailable"
+    retryable = True
+    message = "The catalog `{uri}` does not work: {detail}"
+    hint = "`phlo doctor` looks at the catalog, its disk and its locks"
+
+
+class CatalogCorrupt(CatalogError):
+    """The catalog's file is not a database, or is damaged."""
+
+    code = "catalog-corrupt"
+    message = "The catalog `{uri}` can not be read: {detail}"
+    hint = "put back a copy of this file; the tables' data files are not touched by this"
+
+
+class CatalogTooNew(CatalogError):
+    """A newer Phlo wrote the catalog."""
+
+    code = "catalog-too-new"
+    message = "The catalog `{uri}` has format {found}; this Phlo reads up to {known}"
+    hint = "upgrade Phlo in this environment to the version that last ran here"
+
+
+class CatalogUnsupported(CatalogError):
+    """A catalog URI of a database that Phlo does not speak."""
+
+    code = "catalog-unsupported"
+    message = "A catalog can not be kept in `{uri}`"
+    hint = "use sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
+
+
+class ProjectMoved(CatalogError):
+    """The project's folder moved, and Iceberg's paths are absolute."""
+
+    code = "project-moved"
+    message = "The tables were written below `{stored}`, but the project now keeps them in `{found}`"
+    hint = "move the folder back to `{stored}`"
+
+
+class MissingTableFiles(CatalogError):
+    """A file that the catalog points to is gone."""
+
+    code = "missing-table-files"
+    message = "The file `{file}` of table `{name}` is missing"
+    hint = "put the warehouse folder back from a copy, or `phlo undo` to a state whose files are there"
+
+
 # ── query ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -253,6 +383,30 @@ class QueryError(PhloError):
     """SQL that may not or can not run."""
 
     code = "query"
+
+
+class QuerySyntax(QueryError):
+    """SQL that does not parse."""
+
+    code = "query-syntax"
+    message = "Line {line}, column {column}: {detail}, in `{text}`"
+    hint = "the project's SQL is Trino's, unless [tool.phlo] sets dialect"
+
+
+class UnsupportedFunction(QueryError):
+    """A function, type or clause of the dialect that the embedded engine has no equal of."""
+
+    code = "unsupported-function"
+    message = "`{name}` (line {line}) is not available on the embedded engine{nearest}"
+    hint = "{fix}"
+
+
+class QueryNotAllowed(QueryError):
+    """A query that does more than read the catalog's tables."""
+
+    code = "query-not-allowed"
+    message = "`{what}` is not allowed in a query: {why}"
+    hint = "queries read the catalog's tables, as `phlo catalog tables` lists them; models and workflows write"
 
 
 # ── transform ────────────────────────────────────────────────────────────────────────────────────────────
