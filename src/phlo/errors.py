@@ -112,6 +112,22 @@ class InvalidDeclaration(UsageError):
     hint = "{fix}"
 
 
+class InvalidProjectName(UsageError):
+    """A name that a project can't have."""
+
+    code = "invalid-project-name"
+    message = "`{name}` can not be a project's name: {detail}"
+    hint = "`phlo init my-platform` makes one in ./my-platform"
+
+
+class UnknownTemplate(UsageError):
+    """A template that `phlo init` does not have."""
+
+    code = "unknown-template"
+    message = "There is no template `{name}`{nearest}"
+    hint = "the templates are {known}"
+
+
 # ── project ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -167,6 +183,14 @@ class MissingExtra(ProjectError):
     code = "missing-extra"
     message = "{feature} needs the package `{package}`, which is not installed"
     hint = "pip install 'phlo[{extra}]'"
+
+
+class ProjectExists(ProjectError):
+    """A new project's place is taken."""
+
+    code = "project-exists"
+    message = "`{path}` is already a {kind}; nothing was touched"
+    hint = "choose another name, or move it away"
 
 
 # ── source ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,1 @@
+"""What a new user gets: project templates, workflow files, and a demo source with synthetic data."""

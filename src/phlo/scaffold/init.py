@@ -1,0 +1,150 @@
+"""``phlo init``: a project from a template, written whole or not at all.
+
+A template is a folder of real files under ``templates/``; ``minimal`` is the base that the others lay their files
+over. Names that begin with a dot are stored as ``dot-…``: a stored ``.gitignore`` would act on this repository.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from phlo.errors import InvalidProjectName, ProjectExists, UnknownTemplate, nearest
+
+TEMPLATES = Path(__file__).with_name("templates")
+BASE = "minimal"
+DESCRIPTIONS = {BASE: "Data platform", "glucose": "Glucose monitoring data platform"}
+
+NAME = re.compile(r"[A-Za-z]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
+TAKEN = {"phlo", "workflows", "transforms", "contracts", "tests", "dbt", "dlt", "dagster", "pandera", "pandas", "duckdb"}
+"""Packages that a project of the same name would hide once its wheel is installed."""
+
+
+def init_project(name: str, parent: Path, template: str = BASE) -> list[Path]:
+    """Make the project ``parent/name`` from a template and return the files it created.
+
+    Raises ``InvalidProjectName``, ``UnknownTemplate``, or ``ProjectExists`` where the folder already holds
+    something; whatever goes wrong, nothing that was there is touched.
+    """
+    check_name(name)
+    if template not in DESCRIPTIONS:
+        raise UnknownTemplate(name=template, nearest=nearest(template, DESCRIPTIONS), known=", ".join(DESCRIPTIONS))
+    target = parent.absolute() / name
+    if target.is_symlink() or target.exists():
+        _require_empty_folder(target)
+    parent.mkdir(parents=True, exist_ok=True)
+    # Written beside its place and moved there at the end, so that a full disk leaves no half project.
+    draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=target.parent))
+    try:
+        files = _render(template, draft, _values(name, template))
+        _move(draft, target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return [target / file for file in files]
+
+
+def check_name(name: str) -> None:
+    """Raise ``InvalidProjectName`` for a name that can't be a distribution, a folder and a dbt project at once.
+
+    >>> check_name("my-glucose-platform")
+    """
+    if not NAME.fullmatch(name):
+        raise InvalidProjectName(name=name, detail="use letters, digits, `-`, `_` and `.`, a letter first")
+    package = package_name(name)
+    if package in TAKEN or package in sys.stdlib_module_names:
+        raise InvalidProjectName(name=name, detail=f"a package `{package}` exists already, and would be hidden")
+
+
+def package_name(name: str) -> str:
+    """Name the folder that a project's wheel puts into site-packages; dbt knows the project by it too.
+
+    >>> package_name("Glucose-Platform")
+    'glucose_platform'
+    """
+    return re.sub(r"[^a-z0-9]+", "_", name.lower())
+
+
+def phlo_requirement(direct_url: str | None) -> str:
+    """Say what a project depends on: where Phlo was installed from (PEP 610), else the releases it works with.
+
+    Never the bare name: on the public index it belongs to somebody else, whose versions are below 1.
+
+    >>> phlo_requirement(None)
+    'phlo>=1.0,<2'
+    >>> phlo_requirement('{"url": "https://example.org/phlo.git", "vcs_info": {"vcs": "git", "commit_id": "0a1b"}}')
+    'phlo @ git+https://example.org/phlo.git@0a1b'
+    """
+    if not direct_url:
+        return "phlo>=1.0,<2"
+    origin = json.loads(direct_url)
+    url = _without_password(origin["url"])
+    if "vcs_info" in origin:
+        vcs = origin["vcs_info"]
+        url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
+    if origin.get("subdirectory"):
+        url += f"#subdirectory={origin['subdirectory']}"
+    return f"phlo @ {url}"
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _values(name: str, template: str) -> dict[str, str]:
+    try:
+        direct_url = distribution("phlo").read_text("direct_url.json")
+    except PackageNotFoundError:  # run from a source tree
+        direct_url = None
+    return {
+        "__PROJECT__": name,
+        "__PACKAGE__": package_name(name),
+        "__DESCRIPTION__": DESCRIPTIONS[template],
+        "__PHLO__": phlo_requirement(direct_url),
+    }
+
+
+def _require_empty_folder(target: Path) -> None:
+    if not target.is_dir() or any(target.iterdir()):
+        raise ProjectExists(path=target, kind="folder with files in it" if target.is_dir() else "file")
+
+
+def _render(template: str, folder: Path, values: dict[str, str]) -> list[Path]:
+    files: dict[Path, Path] = {}
+    for layer in dict.fromkeys((BASE, template)):
+        for source in sorted((TEMPLATES / layer).rglob("*")):
+            if source.is_file() and "__pycache__" not in source.parts:
+                files[_stored(source.relative_to(TEMPLATES / layer))] = source
+    for file, source in sorted(files.items()):
+        text = source.read_text(encoding="utf-8")
+        for token, value in values.items():
+            text = text.replace(token, value)
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(text, encoding="utf-8")
+    return sorted(files)
+
+
+def _stored(file: Path) -> Path:
+    return Path(*(re.sub(r"^dot-", ".", part) for part in file.parts))
+
+
+def _move(draft: Path, target: Path) -> None:
+    draft.chmod(0o777 & ~_umask())
+    if not target.exists():
+        draft.rename(target)
+        return
+    for child in draft.iterdir():
+        child.rename(target / child.name)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,1 @@
+"""Nightscout: continuous glucose monitoring in the cloud."""

@@ -1,0 +1,1 @@
+"""Functions that bring in data, decorated with @phlo.ingestion."""

@@ -1,0 +1,1 @@
+"""Pandera models that say what rows must look like."""
