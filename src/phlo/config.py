@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Settings(BaseSettings):
     """What a project may set."""
 
-    model_config = SettingsConfigDict(env_prefix="PHLO_", env_file_encoding="utf-8", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="PHLO_", env_file_encoding="utf-8", extra="ignore", frozen=True)
 
     profile: Literal["embedded"] = Field("embedded", description="Which implementations run the project.")
     dialect: Literal["trino", "duckdb"] = Field("trino", description="The SQL that models, checks and queries speak.")
@@ -61,7 +61,7 @@ def read_settings(root: Path) -> Settings:
             known = nearest(name, Settings.model_fields)
             raise InvalidSetting(name=name, detail=f"there is no such setting{known}", file=file.name)
     try:
-        return Settings(_env_file=root / ".env", **table)
+        return Settings(_env_file=root / ".env", **table)  # type: ignore[call-arg]  # pydantic-settings adds it
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])

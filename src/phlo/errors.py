@@ -54,7 +54,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """
     candidates = sorted(set(known))
     folded = {candidate.lower(): candidate for candidate in candidates}
-    close = difflib.get_close_matches(name.lower(), list(folded), n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name.lower(), list(folded), n=3, cutoff=0.6)
     within = [folded[low] for low in folded if name and (name.lower() in low or low in name.lower())]
     found = list(dict.fromkeys([*(folded[match] for match in close), *within]))[:3]
     if not found:
@@ -217,6 +217,38 @@ class ChecksFailed(DataError):
     code = "checks-failed"
     message = "{count} blocking check(s) failed: {checks}; nothing was published, and the data is kept on `{ref}`"
     hint = '`phlo query --ref {ref} "SELECT …"` looks at it; `phlo ref publish {ref} --force` publishes it anyway'
+
+
+class SchemaMismatch(DataError):
+    """Rows whose column has a type that the table's column can not take."""
+
+    code = "schema-mismatch"
+    message = "The column `{column}` of `{table}` is `{stored}`, but the new rows hold `{given}`"
+    hint = "give `{column}` the type `{stored}` again, or load it under another name"
+
+
+class UnsupportedType(DataError):
+    """A column of a type that no table can hold."""
+
+    code = "unsupported-type"
+    message = "The column `{column}` has the type `{given}`, which a table can not hold"
+    hint = "cast it to a number, a text, a date or a timestamp, or to lists and structs of these"
+
+
+class AmbiguousColumn(DataError):
+    """Two columns whose names differ in case only, or not at all."""
+
+    code = "ambiguous-column"
+    message = "The columns `{one}` and `{other}` have the same name in SQL"
+    hint = "rename one of them"
+
+
+class UnsupportedPartitioning(DataError):
+    """A table partitioned by another tool in a way that Phlo does not write."""
+
+    code = "unsupported-partitioning"
+    message = "`{table}` is partitioned by `{transform}`, which Phlo can read but not write"
+    hint = "partition it by a column, or by year, month or day of one"
 
 
 # ── catalog ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -431,6 +463,22 @@ class QueryNotAllowed(QueryError):
     code = "query-not-allowed"
     message = "`{what}` is not allowed in a query: {why}"
     hint = "queries read the catalog's tables, as `phlo catalog tables` lists them; models and workflows write"
+
+
+class UnknownColumn(QueryError):
+    """A column that the table does not have."""
+
+    code = "unknown-column"
+    message = "There is no column `{name}` in `{table}`{nearest}"
+    hint = "`phlo catalog describe {table}` lists its columns"
+
+
+class QueryFailed(QueryError):
+    """A query that the engine could not run."""
+
+    code = "query-failed"
+    message = "The query failed: {detail}"
+    hint = "{where}"
 
 
 # ── transform ────────────────────────────────────────────────────────────────────────────────────────────

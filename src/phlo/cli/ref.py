@@ -11,7 +11,7 @@ from phlo.cli.render import current_lake, dump, plural, say, table
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from phlo.protocols import Change
+    from phlo.protocols import Change, Load
 
 
 @click.group()
@@ -148,5 +148,5 @@ def _names(changes: Iterable[Change]) -> str:
     return ", ".join(change.name for change in changes)
 
 
-def _rows(loads: Iterable[object]) -> int:
-    return sum(load.rows_written + load.rows_updated for load in loads)  # type: ignore[attr-defined]
+def _rows(loads: Iterable[Load]) -> int:
+    return sum(load.rows_written + load.rows_updated for load in loads)

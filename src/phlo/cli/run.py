@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from phlo.cli.render import ConsoleReporter, cell, current_lake, dump, plural, say, table
 from phlo.declarations import parse_partition
+from phlo.errors import ChecksFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from phlo.errors import ChecksFailed
     from phlo.pipeline import Run
     from phlo.plan import Plan
     from phlo.profiles import Lake
@@ -165,9 +166,8 @@ def _show_run(run: Run) -> None:
 def _notes(run: Run) -> Sequence[str]:
     notes = []
     if run.transformed is not None:
-        notes.append(
-            f"{plural(len(run.transformed.models), 'model')} built, {plural(len(run.transformed.tests), 'test')} passed."
-        )
+        models, tests = len(run.transformed.models), len(run.transformed.tests)
+        notes.append(f"{plural(models, 'model')} built, {plural(tests, 'test')} passed.")
     passed = sum(result.passed for result in run.checks)
     if run.checks:
         notes.append(f"{passed} of {plural(len(run.checks), 'check')} passed.")
@@ -191,17 +191,14 @@ def _record(run: Run) -> dict[str, Any]:
     }
 
 
-class _checks_shown:  # noqa: N801  used as a function
+@contextmanager
+def _checks_shown() -> Iterator[None]:
     """Show up to five failing rows of each blocking check before the error itself."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        from phlo.errors import ChecksFailed
-
-        if isinstance(error, ChecksFailed):
-            _show_failed(error)
+    try:
+        yield
+    except ChecksFailed as error:
+        _show_failed(error)
+        raise
 
 
 def _show_failed(error: ChecksFailed) -> None:

@@ -1,0 +1,5 @@
+"""``python -m phlo`` is ``phlo``."""
+
+from phlo.cli.main import main
+
+main()

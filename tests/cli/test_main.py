@@ -1,0 +1,79 @@
+"""The command line itself: light, lazy, and plain about what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from phlo.cli.main import COMMANDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAVY = ["dlt", "pandas", "pyarrow", "pyiceberg", "duckdb", "dagster", "dbt", "pandera", "sqlalchemy", "sqlglot"]
+
+
+def phlo(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "phlo", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+@pytest.mark.parametrize("code", ["import phlo", "from phlo.cli.main import phlo; phlo(['--help'], 'phlo', False)"])
+def test_import_and_help_load_no_heavy_library(code: str) -> None:
+    script = f"""
+import sys, json, contextlib
+with contextlib.suppress(SystemExit, BaseException), contextlib.redirect_stdout(sys.stderr):
+    {code.replace("; ", chr(10) + "    ")}
+print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_the_version_is_printed_as_documented() -> None:
+    assert phlo("--version").stdout == "phlo, version 1.0.0\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_line_of_help_in_the_table_is_true_of_an_existing_command(name: str) -> None:
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    command = getattr(import_module(module), attribute)
+    assert isinstance(command, click.Command)
+    assert command.help
+    assert COMMANDS[name][1].endswith(".")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_is_explained(name: str) -> None:
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    command = getattr(import_module(module), attribute)
+    for each in [command, *getattr(command, "commands", {}).values()]:
+        assert each.help
+        assert [p.name for p in each.params if isinstance(p, click.Option) and not p.help] == []
+
+
+def test_an_unknown_command_gets_the_nearest_one() -> None:
+    done = phlo("materialise", "x")
+    assert done.returncode == 2
+    assert "There is no command `materialise`; did you mean `materialize`?" in done.stderr
+
+
+def test_outside_a_project_there_is_an_error_with_a_hint_and_no_traceback(tmp_path: Path) -> None:
+    done = phlo("history", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error[no-project]: There is no Phlo project in")
+    assert "\nhint: `phlo init NAME`" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    done = phlo("--debug", "history", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
