@@ -202,6 +202,101 @@ class SourceError(PhloError):
     code = "source"
 
 
+class TransientSourceError(SourceError):
+    """The source may deliver when it is asked again."""
+
+    code = "transient-source"
+    retryable = True
+
+
+class SourceUnreachable(TransientSourceError):
+    """No connection, or no answer in time."""
+
+    code = "source-unreachable"
+    message = "The source of `{asset}` can not be reached: {detail}"
+    hint = "check the address and the network; `phlo materialize {asset}` tries again"
+
+
+class SourceUnavailable(TransientSourceError):
+    """The server answered 5xx, each time it was asked."""
+
+    code = "source-unavailable"
+    message = "The source of `{asset}` answered {status} {reason}: {url}"
+    hint = "it was asked several times; `phlo materialize {asset}` tries again later"
+
+
+class SourceRateLimited(TransientSourceError):
+    """The server answered 429, each time it was asked."""
+
+    code = "source-rate-limited"
+    message = "The source of `{asset}` asks for fewer requests (429): {url}"
+    hint = "wait, or load fewer days at once with --parallel 1"
+
+
+class SourceInterrupted(TransientSourceError):
+    """The source died while it delivered."""
+
+    code = "source-interrupted"
+    message = "The source of `{asset}` stopped half way, after {rows} rows: {detail}"
+    hint = "nothing of it was kept; `phlo materialize {asset}` begins again"
+
+
+class SourceAuthFailed(SourceError):
+    """The server answered 401 or 403."""
+
+    code = "source-auth-failed"
+    message = "The source of `{asset}` refused access ({status} {reason}): {url}"
+    hint = "check the token or secret that {function} sends; keep it in .env"
+
+
+class SourceNotFound(SourceError):
+    """The server answered 404."""
+
+    code = "source-not-found"
+    message = "The source of `{asset}` has nothing there (404): {url}"
+    hint = "check base_url and path in {function}"
+
+
+class SourceRefused(SourceError):
+    """The server answered another 4xx."""
+
+    code = "source-refused"
+    message = "The source of `{asset}` refused the request ({status} {reason}): {url}"
+    hint = "check the parameters in {function}"
+
+
+class MalformedResponse(SourceError):
+    """The answer is not the JSON it should be."""
+
+    code = "malformed-response"
+    message = "The source of `{asset}` did not answer with JSON: {detail}"
+    hint = "look at the address in a browser: is it the API's, or a login page's?"
+
+
+class SourceFunctionFailed(SourceError):
+    """The ingestion's own function raised an exception."""
+
+    code = "source-function-failed"
+    message = "`{asset}` failed in {file}, line {line}: {detail}"
+    hint = "mend the function; --debug shows the whole traceback"
+
+
+class UnusableRows(SourceError):
+    """What the function returned can't be read as rows."""
+
+    code = "unusable-rows"
+    message = "`{asset}` delivered {detail}"
+    hint = "let {function} return dicts, a dlt source, an Arrow table or a DataFrame"
+
+
+class AmbiguousResource(SourceError):
+    """A dlt source has several resources, and none is named like the table."""
+
+    code = "ambiguous-resource"
+    message = "The dlt source of `{asset}` has {detail}"
+    hint = "name the resource `{asset}`, or return one resource: source.resources[…]"
+
+
 # ── data ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -209,6 +304,30 @@ class DataError(PhloError):
     """The data does not fit its schema or its checks."""
 
     code = "data"
+
+
+class SchemaError(DataError):
+    """A validation schema that can't be read, or can't be applied to the rows."""
+
+    code = "schema-error"
+    message = "The schema `{schema}` can not be used: {detail}"
+    hint = "{fix}"
+
+
+class TooManyRejected(DataError):
+    """So many rows of a load were rejected that it can't be right."""
+
+    code = "too-many-rejected"
+    message = "{rejected} of {read} rows of `{table}` were rejected ({loads}): {reasons}"
+    hint = "`phlo rejected show {table} --ref {ref}` shows them; max_rejected and on_invalid set the limit"
+
+
+class StagingFailed(DataError):
+    """Extracted rows can't be written to the staging folder."""
+
+    code = "staging-failed"
+    message = "Rows of `{asset}` can not be staged in `{folder}`: {detail}"
+    hint = "make room on the disk; nothing was published"
 
 
 class ChecksFailed(DataError):
@@ -488,3 +607,67 @@ class TransformError(PhloError):
     """A dbt model failed."""
 
     code = "transform"
+
+
+class DbtProjectBroken(TransformError):
+    """dbt can not read the project's models."""
+
+    code = "dbt-project-broken"
+    message = "The dbt project in {folder} can not be read: {detail}"
+    hint = "mend it; `dbt parse` in that folder says the same in dbt's own words"
+
+
+class ModelsFailed(TransformError):
+    """Models failed, so nothing was published."""
+
+    code = "models-failed"
+    message = "{count} of {total} model(s) failed on `{ref}`: {failures}"
+    hint = "mend the model and run again; its compiled SQL is in {compiled}"
+
+
+class DataTestsFailed(TransformError):
+    """Data tests of models failed, so nothing was published."""
+
+    code = "data-tests-failed"
+    message = "{count} data test(s) failed on `{ref}`: {failures}"
+    hint = '`phlo query --ref {ref} "SELECT …"` looks at the data; a test with `severity: warn` does not stop a run'
+
+
+class UntypedColumn(TransformError):
+    """A model's column that no table can hold."""
+
+    code = "untyped-column"
+    message = "The column `{column}` is {given}, which a table can not hold"
+    hint = "give it a type, such as cast(null as varchar) as {column}"
+
+
+class DuplicateKey(TransformError):
+    """An incremental batch that has several rows for one key, so that its result would depend on their order."""
+
+    code = "duplicate-key"
+    message = "{count} key(s) occur more than once in the rows to merge into `{table}`; the first is {example}"
+    hint = "let the model return one row for each ({keys}), or use incremental_strategy='delete+insert'"
+
+
+class InvalidModelConfig(TransformError):
+    """A model's config() that the adapter can not follow."""
+
+    code = "invalid-model-config"
+    message = "`{option}` of the model `{table}`: {detail}"
+    hint = "{fix}"
+
+
+class ModelColumnsChanged(TransformError):
+    """An incremental model whose columns no longer fit its table."""
+
+    code = "model-columns-changed"
+    message = "The columns of `{table}` changed: {changes}"
+    hint = "run it with --full-refresh, or set on_schema_change='append_new_columns' or 'sync_all_columns'"
+
+
+class UnsupportedStatement(TransformError):
+    """A hook or macro that runs SQL which is not a query."""
+
+    code = "unsupported-statement"
+    message = "`{statement}` can not run here: dbt's adapter for Phlo runs queries, and materializations write"
+    hint = "write a model for what the statement makes, or leave the hook out"
