@@ -1,0 +1,244 @@
+"""The embedded catalog: refs of the whole catalog as rows of one SQL database, and one atomic way from a ref to main.
+
+It keeps no state of its own: every method is one transaction, so any number of processes may share a catalog.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from phlo.errors import NameTaken, NoHistory, UnknownTable, nearest
+from phlo.iceberg import ledger, publishes, refs, states
+from phlo.iceberg.database import open_database
+from phlo.iceberg.leases import Leases, live_runs
+from phlo.iceberg.names import split
+from phlo.iceberg.states import Entry
+from phlo.protocols import MAIN, Pin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    import pyarrow as pa
+    from pyiceberg.table import Table
+    from sqlalchemy import Connection
+
+    from phlo.iceberg.states import Kind, State
+    from phlo.protocols import Change, Load, Publish, Ref, View
+
+
+class SqlRefCatalog:
+    """A catalog of refs on SQLite (``sqlite:///FILE``) or Postgres (``postgresql+psycopg://…``).
+
+    >>> import tempfile
+    >>> import pyarrow as pa
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> catalog = SqlRefCatalog(f"sqlite:///{folder}/catalog.db", folder / "warehouse")
+    >>> ref = catalog.create_ref("run-1")
+    >>> table = catalog.create_table("raw.readings", pa.schema([("sgv", pa.int64())]), "run-1")
+    >>> table.append(pa.table({"sgv": [110, 120]}))
+    >>> catalog.publish("run-1").seq
+    1
+    >>> catalog.load("raw.readings").scan().to_arrow()["sgv"].to_pylist()
+    [110, 120]
+    """
+
+    def __init__(self, uri: str, warehouse: Path) -> None:
+        self.warehouse = str(Path(warehouse).absolute().resolve())
+        self.database = open_database(uri, self.warehouse)
+        self._leases = Leases(self.database)
+
+    # ── refs ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def refs(self) -> list[Ref]:
+        """List the refs other than main, newest first."""
+        with self.database.read() as connection:
+            return refs.all_refs(connection)
+
+    def ref(self, name: str) -> Ref:
+        """Return one ref, or raise ``UnknownRef`` with the nearest names."""
+        with self.database.read() as connection:
+            return refs.find(connection, name)
+
+    def create_ref(self, name: str, *, run_id: str = "", selection: str = "") -> Ref:
+        """Branch off main: copy every pointer and remember it as the base."""
+        with self.database.write() as connection:
+            return refs.create(connection, name, run_id, selection)
+
+    def fail_ref(self, name: str, reason: str, *, blocked: bool = False) -> None:
+        """Keep a ref as failed, with the reason."""
+        with self.database.write() as connection:
+            refs.fail(connection, name, reason, blocked=blocked)
+
+    def drop_ref(self, name: str) -> None:
+        """Forget a ref; files stay until maintenance finds them unreachable."""
+        with self.database.write() as connection:
+            refs.drop(connection, name)
+
+    def reap(self) -> list[Ref]:
+        """Keep open refs whose run holds no live lease any more as failed: their process died."""
+        with self.database.write() as connection:
+            return refs.reap(connection)
+
+    def prune(self, *, keep: int, days: int) -> list[Ref]:
+        """Drop failed refs beyond the newest ``keep`` of each selection, and those older than ``days``."""
+        with self.database.write() as connection:
+            return refs.prune(connection, keep, days)
+
+    def live_runs(self) -> set[str]:
+        """The ids of the runs that hold leases now."""
+        with self.database.read() as connection:
+            return live_runs(connection)
+
+    # ── tables and views ─────────────────────────────────────────────────────────────────────────────────
+
+    def pin(self, ref: str = MAIN, as_of: datetime | None = None, *, seq: int | None = None) -> Pin:
+        """Resolve one fixed state; on main also that of a time (its last publish at or before) or of a publish."""
+        with self.database.read() as connection:
+            refs.check(connection, ref)
+            if as_of is None and seq is None:
+                return _pin(ref, states.current(connection, ref), refs.head(connection) if ref == MAIN else None)
+            if ref != MAIN:
+                raise NoHistory(ref=ref)
+            if seq is None:
+                assert as_of is not None
+                seq = publishes.seq_at(connection, as_of)
+            publishes.check_seq(seq, refs.head(connection))
+            return _pin(ref, states.at(connection, seq), seq)
+
+    def load(self, name: str, ref: str = MAIN) -> Table:
+        """Open a table on a ref for reading or committing (on main for reading only)."""
+        from phlo.iceberg import handles
+
+        with self.database.read() as connection:
+            pointer = _entry(connection, name, ref, "table").pointer
+        return handles.open_table(self.database, ref, name, pointer)
+
+    def open_pinned(self, name: str, pin: Pin) -> Table:
+        """Open a table exactly as a pin has it, for reading only."""
+        from phlo.iceberg import handles
+
+        if name not in pin.tables:
+            raise UnknownTable(name=name, ref=pin.ref, nearest=nearest(name, pin.tables))
+        return handles.open_pinned(pin.ref, name, pin.tables[name])
+
+    def create_table(
+        self, name: str, schema: pa.Schema, ref: str, *, partition_by: str | None = None, keys: Sequence[str] = ()
+    ) -> Table:
+        """Create an empty table on a ref at a location of its own; ``partition_by`` like ``month(partition_date)``."""
+        from phlo.iceberg import handles
+
+        pointer = handles.write_new_table(self.warehouse, name, schema, partition_by, keys)
+        with self.database.write() as connection:
+            refs.writable(connection, ref, name)
+            _check_free(states.current(connection, ref), name, ref)
+            states.put(connection, ref, name, Entry("table", pointer))
+        return handles.open_table(self.database, ref, name, pointer)
+
+    def drop_table(self, name: str, ref: str) -> None:
+        """Drop a table from a ref (never its files)."""
+        with self.database.write() as connection:
+            refs.writable(connection, ref, name)
+            _entry(connection, name, ref, "table")
+            states.remove(connection, ref, name, "table")
+            ledger.forget(connection, ref, name)
+
+    def put_view(self, name: str, view: View, ref: str) -> None:
+        """Create or replace a view on a ref."""
+        with self.database.write() as connection:
+            refs.writable(connection, ref, name)
+            state = states.current(connection, ref)
+            if name not in state or state[name].kind == "table":
+                _check_free(state, name, ref)
+            states.put(connection, ref, name, Entry("view", states.definition(view)))
+
+    def drop_view(self, name: str, ref: str) -> None:
+        """Drop a view from a ref."""
+        with self.database.write() as connection:
+            refs.writable(connection, ref, name)
+            _entry(connection, name, ref, "view")
+            states.remove(connection, ref, name, "view")
+
+    # ── a run's record ───────────────────────────────────────────────────────────────────────────────────
+
+    def record_reads(self, ref: str, names: Iterable[str]) -> None:
+        """Add tables and views to the ref's read set; publish checks that main still has them as they were."""
+        with self.database.write() as connection:
+            refs.record_reads(connection, ref, names)
+
+    def record_load(self, ref: str, load: Load) -> None:
+        """Write a load onto the ref's ledger; the same ``load_id`` replaces, and the same partition."""
+        with self.database.write() as connection:
+            ledger.record(connection, ref, load)
+
+    def loads(self, ref: str = MAIN) -> list[Load]:
+        """On main the ledger of what is loaded now (undone publishes do not count); on a ref its own loads."""
+        with self.database.read() as connection:
+            return ledger.loads(connection, ref)
+
+    # ── publishing ───────────────────────────────────────────────────────────────────────────────────────
+
+    def diff(self, ref: str, base: str = MAIN) -> list[Change]:
+        """What the ref changed against the state it branched from (base main), or against another ref's state."""
+        with self.database.read() as connection:
+            refs.check(connection, ref)
+            refs.check(connection, base)
+            branched = base == MAIN and ref != MAIN
+            before = states.base(connection, ref) if branched else states.current(connection, base)
+            changes = states.changes(states.moves(before, states.current(connection, ref)))
+            return [states.shown(change) for change in changes]
+
+    def publish(self, ref: str, *, force: bool = False) -> Publish:
+        """Move main to the ref in one transaction, or raise ``PublishConflict`` and change nothing."""
+        with self.database.write() as connection:
+            self._leases.check(connection, refs.find(connection, ref))
+            return publishes.publish(connection, ref, force=force)
+
+    def publishes(self, limit: int | None = None, *, run_id: str | None = None) -> list[Publish]:
+        """The publish log, newest first; with ``run_id`` that run's (so a resumed run sees that it had published)."""
+        with self.database.read() as connection:
+            return publishes.log(connection, limit, run_id)
+
+    def undo(self, seq: int | None = None) -> Publish:
+        """Move main back to the state before publish ``seq`` (default: the newest) in one publish."""
+        with self.database.write() as connection:
+            return publishes.undo(connection, seq)
+
+    # ── leases ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def lease(
+        self,
+        names: Iterable[str],
+        run_id: str,
+        *,
+        wait: bool = True,
+        on_wait: Callable[[str], None] | None = None,
+    ) -> AbstractContextManager[None]:
+        """Hold the right to write these tables; wait for (``on_wait`` is told whom), or raise ``TableLeased``."""
+        return self._leases.hold(names, run_id, wait=wait, on_wait=on_wait)
+
+
+def _entry(connection: Connection, name: str, ref: str, kind: Kind) -> Entry:
+    split(name)
+    refs.check(connection, ref)
+    entry = states.find(connection, ref, name)
+    if entry is None or entry.kind != kind:
+        known = [other for other, found in states.current(connection, ref).items() if found.kind == kind]
+        raise UnknownTable(name=name, ref=ref, nearest=nearest(name, known))
+    return entry
+
+
+def _check_free(state: State, name: str, ref: str) -> None:
+    """Raise ``NameTaken`` if the name, in upper or lower case, is there: the engines do not tell case apart."""
+    split(name)
+    for taken, entry in state.items():
+        if taken.lower() == name.lower():
+            raise NameTaken(name=name, ref=ref, kind=entry.kind, taken=taken)
+
+
+def _pin(ref: str, state: State, seq: int | None) -> Pin:
+    tables = {name: entry.pointer for name, entry in state.items() if entry.kind == "table"}
+    views = {name: states.view(entry.pointer) for name, entry in state.items() if entry.kind == "view"}
+    return Pin(ref, tables, views, seq)

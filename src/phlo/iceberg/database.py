@@ -1,0 +1,185 @@
+"""The catalog's database: SQLite in the project, or Postgres; reads see one state, writes wait for each other.
+
+On SQLite a write is ``BEGIN IMMEDIATE`` (so that it never has to be upgraded, and refused, half way); on Postgres it
+is a read-committed transaction that locks the rows it builds on.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import weakref
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from sqlalchemy import URL, create_engine, event, func, inspect, make_url, select, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from phlo.errors import (
+    CatalogCorrupt,
+    CatalogError,
+    CatalogTooNew,
+    CatalogUnavailable,
+    CatalogUnsupported,
+    MissingExtra,
+    ProjectMoved,
+)
+from phlo.iceberg import layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine
+
+BUSY_SECONDS = 60
+"""How long a writer waits for the others; a publish takes milliseconds, a suspended process may take longer."""
+
+SQLITE = "sqlite:///"
+CREATION_LOCK = 0x70686C6F
+"""Any number: the key of the Postgres lock under which the tables are created."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """An open catalog database."""
+
+    engine: Engine
+    writer: Engine
+    """The same connections; its transactions take the write lock when they begin."""
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a transaction in which all SELECTs see one state."""
+        with translated(self.engine.url), self.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a transaction that commits as a whole when the block ends, and not at all when it raises."""
+        with translated(self.engine.url), self.writer.begin() as connection:
+            yield connection
+
+
+def open_database(uri: str, root: str) -> Database:
+    """Open or create the catalog at ``uri`` for tables below ``root``; refuse what this Phlo can not use."""
+    engine = _engine(uri)
+    database = Database(engine, engine.execution_options(phlo_begin="BEGIN IMMEDIATE"))
+    with database.read() as connection:
+        known = inspect(connection).has_table(layout.meta.name) and _facts(connection)
+    if not known:
+        known = _create(database, root)
+    _check(engine.url, known, root)
+    return database
+
+
+def hold(connection: Connection, what: Literal["main", "leases"]) -> None:
+    """Let one writer at a time move main, or take leases, until its transaction ends (on SQLite there is but one)."""
+    connection.execute(select(layout.meta.c.value).where(layout.meta.c.key == what).with_for_update())
+
+
+def now(connection: Connection) -> str:
+    """Tell the time by the database's clock, which all hosts that share the catalog share."""
+    if connection.dialect.name == "postgresql":
+        return stamp(connection.scalar(select(func.clock_timestamp())) or datetime.now(UTC))
+    return stamp(datetime.now(UTC))
+
+
+def stamp(time: datetime) -> str:
+    """Write a time as the catalog keeps it; a naive time is UTC.
+
+    >>> stamp(datetime(2024, 1, 20, 12))
+    '2024-01-20T12:00:00.000000+00:00'
+    """
+    aware = time if time.tzinfo else time.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+@contextmanager
+def translated(url: URL) -> Iterator[None]:
+    """Turn what the database raises into catalog errors that name it (without its password)."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise _error(url, error) from error
+
+
+def _error(url: URL, error: SQLAlchemyError | sqlite3.Error) -> CatalogError:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    uri, detail = url.render_as_string(hide_password=True), str(cause).strip().split("\n")[0]
+    if type(cause) is sqlite3.DatabaseError:  # its subclasses are locks, full disks and the like
+        return CatalogCorrupt(uri=uri, detail=detail)
+    return CatalogUnavailable(uri=uri, detail=detail)
+
+
+def _engine(uri: str) -> Engine:
+    if uri.startswith(SQLITE):
+        return _sqlite(uri.removeprefix(SQLITE))
+    try:
+        url = make_url(uri)
+    except ArgumentError as error:
+        raise CatalogUnsupported(uri=uri.split("@")[-1]) from error
+    if url.get_backend_name() != "postgresql":
+        raise CatalogUnsupported(uri=url.render_as_string(hide_password=True))
+    try:
+        return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise MissingExtra(feature="A catalog in Postgres", package="psycopg", extra="postgres") from error
+
+
+def _sqlite(file: str) -> Engine:
+    Path(file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    engine = create_engine(URL.create("sqlite", database=file), connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    _forget_after_fork(engine)
+    return engine
+
+
+def _configure(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # else the driver begins transactions of its own, and deferred ones
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("phlo_begin", "BEGIN"))
+
+
+def _forget_after_fork(engine: Engine) -> None:
+    """Keep a forked child from using, or closing, SQLite connections of its parent: that corrupts the file."""
+    held = weakref.ref(engine)
+
+    def forget() -> None:
+        if (inherited := held()) is not None:
+            inherited.dispose(close=False)
+
+    os.register_at_fork(after_in_child=forget)
+
+
+def _facts(connection: Connection) -> dict[str, str]:
+    return {row.key: row.value for row in connection.execute(select(layout.meta))}
+
+
+def _create(database: Database, root: str) -> dict[str, str]:
+    with database.write() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CREATION_LOCK})
+        layout.metadata.create_all(connection)
+        if not _facts(connection):  # another process may have been first
+            facts = {"format": str(layout.FORMAT), "warehouse": root, "main": "lock", "leases": "lock"}
+            connection.execute(layout.meta.insert(), [{"key": key, "value": facts[key]} for key in facts])
+        return _facts(connection)
+
+
+def _check(url: URL, facts: dict[str, str], root: str) -> None:
+    if int(facts["format"]) > layout.FORMAT:
+        uri = url.render_as_string(hide_password=True)
+        raise CatalogTooNew(uri=uri, found=facts["format"], known=layout.FORMAT)
+    if facts["warehouse"] != root:
+        raise ProjectMoved(stored=facts["warehouse"], found=root)

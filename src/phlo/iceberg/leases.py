@@ -1,0 +1,189 @@
+"""Leases: which run may write which tables, so that a second run waits instead of losing its work at publish.
+
+They are a courtesy between runs: the compare-and-swap of publish is what keeps main right. A holder on this host is
+dead when its process is gone; one on another host when its heartbeat stopped.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from phlo.errors import CatalogError, LeaseLost, TableLeased
+from phlo.iceberg import layout
+from phlo.iceberg.database import hold, now
+from phlo.iceberg.names import split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from sqlalchemy import Connection
+
+    from phlo.iceberg.database import Database
+    from phlo.protocols import Ref
+
+HEARTBEAT_SECONDS = 10.0
+EXPIRY_SECONDS = 60
+POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lease."""
+
+    table_name: str
+    token: str
+    run_id: str
+    host: str
+    pid: int
+    process: str
+    since: str
+    heartbeat_at: str
+
+    def __str__(self) -> str:
+        return f"{self.run_id} (host {self.host}, pid {self.pid}, since {self.since})"
+
+
+def live_runs(connection: Connection) -> set[str]:
+    """List the runs that hold leases now, of any process."""
+    moment = now(connection)
+    return {holder.run_id for holder in _holders(connection) if _alive(holder, moment)}
+
+
+class Leases:
+    """The leases that this process holds in one catalog."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._held: dict[str, tuple[str, tuple[str, ...]]] = {}
+
+    @contextmanager
+    def hold(
+        self, names: Iterable[str], run_id: str, *, wait: bool, on_wait: Callable[[str], None] | None
+    ) -> Iterator[None]:
+        """Hold all of the tables, or none while one of them is another's."""
+        tables = tuple(sorted(set(names)))
+        for name in tables:
+            split(name)
+        token = uuid.uuid4().hex
+        stop = threading.Event()
+        heart = threading.Thread(target=self._beat, args=(token, stop), name="phlo-lease", daemon=True)
+        try:
+            self._acquire(tables, token, run_id, wait, on_wait)
+            self._held[token] = run_id, tables
+            heart.start()
+            yield
+        finally:
+            stop.set()
+            self._held.pop(token, None)
+            self._release(token)
+
+    def check(self, connection: Connection, ref: Ref) -> None:
+        """Raise ``LeaseLost`` if a lease that this process took for the ref's run is no longer its own."""
+        for token, (run_id, tables) in list(self._held.items()):
+            row = layout.leases.c
+            kept: list[str] = list(connection.scalars(select(row.table_name).where(row.token == token)))
+            lost = [name for name in tables if name not in kept]
+            if lost and run_id == ref.run_id:
+                raise LeaseLost(ref=ref.name, run_id=run_id, tables=", ".join(f"`{name}`" for name in lost))
+
+    def _acquire(
+        self, tables: Sequence[str], token: str, run_id: str, wait: bool, on_wait: Callable[[str], None] | None
+    ) -> None:
+        told = set[str]()
+        while (holder := self._living(tables) or self._take(tables, token, run_id)) is not None:
+            if not wait:
+                values = {"run_id": holder.run_id, "host": holder.host, "pid": holder.pid, "since": holder.since}
+                raise TableLeased(table=holder.table_name, **values)
+            if on_wait and holder.token not in told:
+                on_wait(f"waiting for {holder}, which is writing {holder.table_name}")
+            told.add(holder.token)
+            time.sleep(POLL_SECONDS)
+
+    def _living(self, tables: Sequence[str]) -> Holder | None:
+        """Look for a living holder without keeping other writers waiting."""
+        with self.database.read() as connection:
+            return _first_living(_holders(connection, tables), now(connection))
+
+    def _take(self, tables: Sequence[str], token: str, run_id: str) -> Holder | None:
+        """Take all tables unless a living holder has one of them; then return that holder."""
+        with self.database.write() as connection:
+            hold(connection, "leases")
+            held, moment = _holders(connection, tables), now(connection)
+            if holder := _first_living(held, moment):
+                return holder
+            row = layout.leases.c
+            connection.execute(layout.leases.delete().where(row.table_name.in_([dead.table_name for dead in held])))
+            mine = {"token": token, "run_id": run_id, "host": socket.gethostname(), "pid": os.getpid()}
+            mine |= {"process": _process(os.getpid()), "since": moment, "heartbeat_at": moment}
+            if tables:
+                connection.execute(layout.leases.insert(), [{"table_name": name, **mine} for name in tables])
+        return None
+
+    def _beat(self, token: str, stop: threading.Event) -> None:
+        while not stop.wait(HEARTBEAT_SECONDS):
+            try:
+                with self.database.write() as connection:
+                    row = layout.leases.update().where(layout.leases.c.token == token)
+                    connection.execute(row.values(heartbeat_at=now(connection)))
+            except CatalogError:
+                continue  # the next beat may get through; if none does, the lease expires and publish notices
+
+    def _release(self, token: str) -> None:
+        with self.database.write() as connection:
+            connection.execute(layout.leases.delete().where(layout.leases.c.token == token))
+
+
+def _holders(connection: Connection, tables: Sequence[str] | None = None) -> list[Holder]:
+    found = select(layout.leases).order_by(layout.leases.c.table_name)
+    if tables is not None:
+        found = found.where(layout.leases.c.table_name.in_(tables))
+    return [Holder(**values) for values in connection.execute(found).mappings()]
+
+
+def _first_living(holders: Iterable[Holder], moment: str) -> Holder | None:
+    return next((holder for holder in holders if _alive(holder, moment)), None)
+
+
+def _alive(holder: Holder, moment: str) -> bool:
+    namespace = holder.process.split()[0]
+    if holder.host == socket.gethostname() and namespace == _process_namespace():
+        return _process(holder.pid) == holder.process
+    silence = datetime.fromisoformat(moment) - datetime.fromisoformat(holder.heartbeat_at)
+    return silence < timedelta(seconds=EXPIRY_SECONDS)
+
+
+def _process(pid: int) -> str:
+    """Name a process so that a later one with its number, or one in another container, has another name."""
+    return f"{_process_namespace()} {_started(pid)}"
+
+
+def _process_namespace() -> str:
+    namespace = Path("/proc/self/ns/pid")
+    return str(namespace.readlink()) if namespace.is_symlink() else "-"
+
+
+def _started(pid: int) -> str:
+    """When a process started: ticks since a boot on Linux, a date elsewhere; empty if there is none."""
+    if sys.platform != "linux":
+        command = ["ps", "-o", "lstart=", "-p", str(pid)]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    state, *fields = stat.rpartition(")")[2].split()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return "" if state in "ZX" else f"{boot}/{fields[18]}"

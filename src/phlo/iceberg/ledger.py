@@ -1,0 +1,115 @@
+"""The ledger: which partitions are loaded, as publishes recorded them and undos took them back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import or_, select
+
+from phlo.iceberg import layout, refs
+from phlo.iceberg.names import split
+from phlo.protocols import MAIN, Load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+
+def record(connection: Connection, ref: str, load: Load) -> None:
+    """Write a load onto a ref; it replaces the ref's load of the same id, and of the same partition."""
+    split(load.table)
+    refs.writable(connection, ref, load.table)
+    row, partition = layout.ref_loads.c, load.partition or ""
+    same = or_(row.load_id == load.load_id, (row.table_name == load.table) & (row.partition == partition))
+    connection.execute(layout.ref_loads.delete().where(row.ref == ref, same))
+    counts = {count: getattr(load, count) for count in layout.COUNTS}
+    key = {"ref": ref, "table_name": load.table, "partition": partition, "load_id": load.load_id}
+    connection.execute(layout.ref_loads.insert(), key | counts)
+    refs.record_reads(connection, ref, [load.table])  # "unchanged" was said of the rows as they were
+
+
+def loads(connection: Connection, ref: str) -> list[Load]:
+    """On main the loads that count now; on a ref its own."""
+    if ref == MAIN:
+        return list(_effective(connection))
+    refs.find(connection, ref)
+    row = layout.ref_loads.c
+    found = select(layout.ref_loads).where(row.ref == ref).order_by(row.table_name, row.partition)
+    return [_load(row) for row in connection.execute(found)]
+
+
+def forget(connection: Connection, ref: str, table: str) -> None:
+    """Take a table's loads off a ref: the table was dropped."""
+    row = layout.ref_loads.c
+    connection.execute(layout.ref_loads.delete().where(row.ref == ref, row.table_name == table))
+
+
+def publish(connection: Connection, ref: str, seq: int) -> tuple[Load, ...]:
+    """Move a ref's loads into the ledger."""
+    own = loads(connection, ref)
+    row = layout.ref_loads.c
+    columns = ("table_name", "partition", "load_id", *layout.COUNTS)
+    rows = connection.execute(select(*(row[column] for column in columns)).where(row.ref == ref))
+    values = [{"seq": seq, **values._mapping} for values in rows]
+    if values:
+        connection.execute(layout.loads.insert(), values)
+    return tuple(own)
+
+
+def of_publishes(connection: Connection, seqs: list[int]) -> dict[int, tuple[Load, ...]]:
+    """List the loads of publishes."""
+    row = layout.loads.c
+    found: dict[int, tuple[Load, ...]] = {}
+    query = select(layout.loads).where(row.seq.in_(seqs)).order_by(row.table_name, row.partition)
+    for values in connection.execute(query):
+        found[values.seq] = (*found.get(values.seq, ()), _load(values))
+    return found
+
+
+def _effective(connection: Connection) -> Iterator[Load]:
+    """Walk the publishes that made today's main, newest first; the first load of a partition is the one that counts."""
+    void, seen = set[str](), set[tuple[str, str | None]]()
+    loaded, lost = _by_seq(connection, layout.loads), _by_seq(connection, layout.changes)
+    for seq in _chain(connection):
+        for load in map(_load, loaded.get(seq, ())):
+            key = (load.table, load.partition)
+            if load.table not in void and key not in seen:
+                seen.add(key)
+                yield load
+        void |= {change.name for change in lost.get(seq, ()) if _begins_anew(change)}
+
+
+def _chain(connection: Connection) -> Iterator[int]:
+    """From the newest publish back; an undo leads to the state that it restored."""
+    row = layout.publishes.c
+    restores = {row.seq: row.restores for row in connection.execute(select(row.seq, row.restores))}
+    seq = max(restores, default=0)
+    while seq:
+        restored = restores[seq]
+        if restored is None:
+            yield seq
+        seq = seq - 1 if restored is None else restored
+
+
+def _begins_anew(change: Any) -> bool:
+    """Whether a table was dropped or made again: what was loaded into it before is gone."""
+    if change.kind != "table" or change.before is None:
+        return False
+    return change.after is None or _location(change.before) != _location(change.after)
+
+
+def _location(pointer: str) -> str:
+    return pointer.rpartition("/metadata/")[0]
+
+
+def _by_seq(connection: Connection, table: Any) -> dict[int, list[Any]]:
+    found: dict[int, list[Any]] = {}
+    for row in connection.execute(select(table)):
+        found.setdefault(row.seq, []).append(row)
+    return found
+
+
+def _load(row: Any) -> Load:
+    counts = {count: getattr(row, count) for count in layout.COUNTS}
+    return Load(row.table_name, row.partition or None, row.load_id, **counts)

@@ -1,0 +1,135 @@
+"""Refs: branches of the whole catalog, kept as rows; main is the one that is never a row here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from phlo.errors import ReadOnlyTable, RefExists, UnknownRef, nearest
+from phlo.iceberg import layout, states
+from phlo.iceberg.database import hold, now
+from phlo.iceberg.leases import live_runs
+from phlo.iceberg.names import check_ref_name
+from phlo.protocols import MAIN, Ref
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Connection
+
+
+def all_refs(connection: Connection) -> list[Ref]:
+    """List the refs, newest first."""
+    row = layout.refs.c
+    rows = connection.execute(select(layout.refs).order_by(row.created_at.desc(), row.name))
+    return [_ref(row) for row in rows]
+
+
+def find(connection: Connection, name: str, *, lock: bool = False) -> Ref:
+    """Return a ref; with ``lock`` it can not be dropped or published meanwhile (Postgres)."""
+    query = select(layout.refs).where(layout.refs.c.name == name)
+    row = connection.execute(query.with_for_update() if lock else query).first()
+    if row is None:
+        known = [ref.name for ref in all_refs(connection)]
+        raise UnknownRef(name=name, nearest=nearest(name, [MAIN, *known]))
+    return _ref(row)
+
+
+def check(connection: Connection, name: str) -> None:
+    """Raise ``UnknownRef`` unless the ref is there or is main."""
+    if name != MAIN:
+        find(connection, name)
+
+
+def writable(connection: Connection, name: str, what: str) -> Ref:
+    """Lock a ref to change ``what`` on it; main is refused."""
+    if name == MAIN:
+        raise ReadOnlyTable(name=what, ref=MAIN)
+    return find(connection, name, lock=True)
+
+
+def create(connection: Connection, name: str, run_id: str, selection: str) -> Ref:
+    """Branch off main."""
+    check_ref_name(name)
+    hold(connection, "main")
+    if connection.execute(select(layout.refs.c.name).where(layout.refs.c.name == name)).first():
+        raise RefExists(name=name)
+    values: dict[str, Any] = {
+        "name": name,
+        "state": "open",
+        "created_at": now(connection),
+        "run_id": run_id,
+        "selection": selection,
+    }
+    values |= {"base_seq": head(connection), "reason": "", "blocked": False}
+    connection.execute(layout.refs.insert(), values)
+    states.branch(connection, name)
+    return find(connection, name)
+
+
+def fail(connection: Connection, name: str, reason: str, *, blocked: bool) -> None:
+    """Mark a ref as failed."""
+    find(connection, name, lock=True)
+    row = layout.refs.update().where(layout.refs.c.name == name)
+    connection.execute(row.values(state="failed", reason=reason, blocked=blocked))
+
+
+def drop(connection: Connection, name: str) -> None:
+    """Forget a ref and all that is kept of it."""
+    find(connection, name, lock=True)
+    states.forget(connection, name)
+    for table in (layout.reads, layout.ref_loads):
+        connection.execute(table.delete().where(table.c.ref == name))
+    connection.execute(layout.refs.delete().where(layout.refs.c.name == name))
+
+
+def reap(connection: Connection) -> list[Ref]:
+    """Mark the open refs of runs as failed whose run holds no lease."""
+    opened = [ref for ref in all_refs(connection) if ref.state == "open" and ref.run_id]
+    alive = live_runs(connection)  # read after the refs: a run leases before it opens its ref
+    dead = [ref for ref in opened if ref.run_id not in alive]
+    for ref in dead:
+        fail(connection, ref.name, "its process ended before the run did", blocked=False)
+    return [find(connection, ref.name) for ref in dead]
+
+
+def prune(connection: Connection, keep: int, days: int) -> list[Ref]:
+    """Drop the failed refs beyond the newest ``keep`` of their selection, and those older than ``days`` days."""
+    oldest = datetime.fromisoformat(now(connection)) - timedelta(days=days)
+    seen = Counter[str]()
+    dropped = []
+    for ref in all_refs(connection):
+        if ref.state == "failed":
+            seen[ref.selection] += 1
+            if seen[ref.selection] > keep or ref.created_at < oldest:
+                drop(connection, ref.name)
+                dropped.append(ref)
+    return dropped
+
+
+def record_reads(connection: Connection, name: str, names: Iterable[str]) -> None:
+    """Add names to a ref's read set."""
+    find(connection, name, lock=True)
+    known = set(reads(connection, name))
+    rows = [{"ref": name, "name": read} for read in sorted(set(names) - known)]
+    if rows:
+        connection.execute(layout.reads.insert(), rows)
+
+
+def reads(connection: Connection, name: str) -> list[str]:
+    """List a ref's read set."""
+    row = layout.reads.c
+    return list(connection.scalars(select(row.name).where(row.ref == name).order_by(row.name)))
+
+
+def head(connection: Connection) -> int:
+    """Tell the newest publish; 0 before the first."""
+    return connection.scalar(select(func.max(layout.publishes.c.seq))) or 0
+
+
+def _ref(row: Any) -> Ref:
+    values = dict(row._mapping)
+    return Ref(**values | {"created_at": datetime.fromisoformat(values["created_at"]).astimezone(UTC)})
