@@ -118,7 +118,7 @@ class RangeCheck(MeasuredCheck):
 
     def judge(self, value: Any, total: int) -> Outcome:
         """Compare the count with the tolerance."""
-        return _share_of(value, total, self.tolerance, f"have `{self.column}` outside {self._range}")
+        return _share_of(value, total, self.tolerance, f"have a `{self.column}` that is not {self._range}")
 
     @property
     def _range(self) -> str:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+SHOWN = 5
+"""How many violating rows a result carries."""
+
+
 @runtime_checkable
 class Check(Protocol):
     """Judges rows: ``execute`` gets a pandas DataFrame and returns ``{"passed", "violations", "total"}``.

@@ -57,7 +57,8 @@ class CountCheck(MeasuredCheck):
     def judge(self, value: Any, total: int) -> Outcome:
         """Pass when no row is missing and none too many."""
         violations = int(value or 0)
-        message = f"{total:,} rows, {violations:,} off {self._range}" if violations else f"{total:,} rows"
+        what = "too many" if self.min_rows is None else "missing" if self.max_rows is None else "missing or too many"
+        message = f"{total:,} rows, {violations:,} {what} for {self._range}" if violations else f"{total:,} rows"
         return Outcome(violations == 0, violations, total, message)
 
     @property
