@@ -1,0 +1,122 @@
+"""SIGKILL at any point of a run: main is a whole publish, and running again neither loses nor doubles a row."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from tests.faults.conftest import Shop
+
+KILLER = str(Path(__file__).parent / "killer")
+EVENTS_A_DAY = 10
+
+
+def rows_of(day: int, version: int) -> list[dict[str, Any]]:
+    """A day's rows: each version corrects every third row and brings one row more."""
+    stay = [{"id": f"{day}-{n}", "version": version if n % 3 == 0 else 0, "day": day} for n in range(20)]
+    return [*stay, *({"id": f"{day}-new-{v}", "version": v, "day": day} for v in range(version))]
+
+
+def check_main(shop: Shop, wanted: dict[int, set[int]]) -> dict[int, int]:
+    """Main holds whole days of one version each, and both tables of the same days; return each day's version.
+
+    ``wanted`` is, by day, the versions that a run may have published.
+    """
+    tables = {row["table_name"] for row in shop.query("SHOW TABLES FROM raw")} if has_published(shop) else set()
+    if not tables:
+        return {}
+    assert tables == {"readings", "events"}
+    rows = shop.query("SELECT id, version, day FROM raw.readings ORDER BY id")
+    found: dict[int, int] = {}
+    for day in {row["day"] for row in rows}:
+        mine = [row for row in rows if row["day"] == day]
+        version = max(row["version"] for row in mine)
+        assert version in wanted[day]
+        assert mine == sorted(rows_of(day, version), key=lambda row: row["id"])
+        found[day] = version
+    events = shop.query("SELECT day, count(*) AS n, count(DISTINCT n) AS different FROM raw.events GROUP BY day")
+    assert {row["day"]: (row["n"], row["different"]) for row in events} == {
+        name_of(day): (EVENTS_A_DAY, EVENTS_A_DAY) for day in found
+    }
+    return found
+
+
+def has_published(shop: Shop) -> bool:
+    return bool(shop.run("history").stdout)
+
+
+def name_of(day: int) -> str:
+    return f"2024-01-{day:02}"
+
+
+def kill_group(process: subprocess.Popen[str]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def sweep(shop: Shop, kills: list[dict[str, Any]]) -> None:
+    """Run the days again and again, each time killed as told, and look at main after each kill."""
+    versions: dict[int, int] = {}
+    wanted: dict[int, set[int]] = {}
+    for number, kill in enumerate(kills):
+        day = number % 3 + 1
+        version = versions.get(day, -1) + 1
+        versions[day] = version
+        before = check_main(shop, wanted)
+        wanted[day] = {version} | ({before[day]} if day in before else set())
+        shop.deliver(name_of(day), rows_of(day, version))
+        process = shop.start("materialize", "--partition", name_of(day), **kill.get("environment", {}))
+        if "after" in kill:
+            time.sleep(kill["after"])
+            if process.poll() is None:
+                kill_group(process)
+        process.communicate(timeout=120)
+        after = check_main(shop, wanted)
+        assert after.keys() | {day} == before.keys() | {day}
+        assert {d: v for d, v in after.items() if d != day} == {d: v for d, v in before.items() if d != day}
+    for day, version in versions.items():
+        shop.run("materialize", "--partition", name_of(day))
+        wanted[day] = {version}
+    assert check_main(shop, wanted) == versions
+
+
+def calls_of_a_run(shop: Shop, tmp_path: Path) -> int:
+    shop.deliver(name_of(1), rows_of(1, 0))
+    count = tmp_path / "count"
+    shop.run("materialize", "--partition", name_of(1), PYTHONPATH=KILLER, COUNT_TO=str(count))
+    return int(count.read_text())
+
+
+def at(call: int) -> dict[str, Any]:
+    return {"environment": {"PYTHONPATH": KILLER, "KILL_AT": str(call)}}
+
+
+def test_a_run_killed_at_six_points_of_its_way_leaves_main_whole(shop: Shop, tmp_path: Path) -> None:
+    calls = calls_of_a_run(shop, tmp_path)
+    assert calls > 100
+    sweep(shop, [at(calls * step // 7) for step in range(1, 7)])
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_every_step_of_its_way_leaves_main_whole(shop: Shop, tmp_path: Path) -> None:
+    calls = calls_of_a_run(shop, tmp_path)
+    sweep(shop, [at(calls * step // 41) for step in range(1, 41)])
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_fifty_random_moments_leaves_main_whole(shop: Shop) -> None:
+    shop.deliver(name_of(1), rows_of(1, 0))
+    began = time.monotonic()
+    shop.run("materialize", "--partition", name_of(1))
+    took = time.monotonic() - began
+    chance = random.Random(20240120)
+    sweep(shop, [{"after": chance.uniform(0.2, 1.1) * took} for _ in range(50)])
