@@ -395,6 +395,14 @@ class UnknownTable(CatalogError):
     hint = "`phlo catalog tables` lists the tables"
 
 
+class UnknownNamespace(CatalogError):
+    """A schema (namespace) that holds no table on the ref."""
+
+    code = "unknown-namespace"
+    message = "There is no table in the schema `{name}` on `{ref}`{nearest}"
+    hint = "`phlo catalog tables` lists the tables of all schemas"
+
+
 class PublishConflict(CatalogError):
     """A table that the run read or wrote moved on main since the run began."""
 
