@@ -23,7 +23,19 @@ BASE = "minimal"
 DESCRIPTIONS = {BASE: "Data platform", "glucose": "Glucose monitoring data platform"}
 
 NAME = re.compile(r"[A-Za-z]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
-TAKEN = {"phlo", "workflows", "transforms", "contracts", "tests", "dbt", "dlt", "dagster", "pandera", "pandas", "duckdb"}
+TAKEN = {
+    "contracts",
+    "dagster",
+    "dbt",
+    "dlt",
+    "duckdb",
+    "pandas",
+    "pandera",
+    "phlo",
+    "tests",
+    "transforms",
+    "workflows",
+}
 """Packages that a project of the same name would hide once its wheel is installed."""
 
 
