@@ -1,0 +1,230 @@
+"""The embedded engine: DuckDB reads pinned Iceberg tables and views, and writes go through file-level merges.
+
+Each query has a connection of its own, on which only the tables it names are bound and everything else is locked:
+no files outside the warehouse, no settings, no extensions.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from phlo.engine.describe import answer, explained
+from phlo.engine.dialect import MACROS, parse, tables_in, to_duckdb
+from phlo.engine.failure import query_failed
+from phlo.engine.guard import check_read_only
+from phlo.errors import QueryFailed, UnknownTable, nearest
+from phlo.iceberg import merge
+from phlo.iceberg.tables import PARTITION_COLUMN, as_pattern, evolve, scan_sql
+from phlo.iceberg.types import literal, quoted
+from phlo.protocols import MAIN, Written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+
+    from duckdb import DuckDBPyConnection
+    from pyiceberg.table import Table
+
+    from phlo.config import Settings
+    from phlo.iceberg.catalog import SqlRefCatalog
+    from phlo.protocols import Pin, WriteMode
+
+
+class DuckDBEngine:
+    """Queries and writes with DuckDB in this process; ``temp`` is where it spills what memory does not hold."""
+
+    def __init__(self, catalog: SqlRefCatalog, settings: Settings, temp: Path) -> None:
+        self.catalog = catalog
+        self.settings = settings
+        self.temp = temp
+
+    def query(self, sql: str, pin: Pin) -> pa.Table:
+        """Run one read-only statement in the project's dialect.
+
+        Raises ``QuerySyntax``, ``QueryNotAllowed``, ``UnknownTable``, ``UnsupportedFunction`` and ``QueryFailed``.
+        """
+        dialect = self.settings.dialect
+        found = answer(sql, pin, dialect, lambda name: self._schema(_known(name, pin), pin))
+        if found is not None:
+            return found
+        explain, query = explained(sql)
+        tree = parse(query, dialect)
+        check_read_only(tree)
+        with self.connect() as con:
+            self.bind(con, tables_in(tree), pin)
+            rows = run(con, f"{explain} {to_duckdb(query, dialect)}".lstrip(), query)
+        return pa.table({"Query Plan": rows["explain_value"]}) if explain else rows
+
+    def read(self, name: str, pin: Pin, *, columns: Sequence[str] = (), partitions: Sequence[date] = ()) -> pa.Table:
+        """Read a table's or view's rows, or just some columns and partitions of it."""
+        with self.connect() as con:
+            if name not in pin.views:
+                self._record_reads(pin, [name])
+                select = scan_sql(self.catalog.open_pinned(name, pin), columns, partitions, con)
+                return run(con, select, select)
+            self.bind(con, [name], pin)
+            days = ", ".join(f"DATE '{day.isoformat()}'" for day in partitions)
+            where = f" WHERE {quoted(PARTITION_COLUMN)} IN ({days})" if partitions else ""
+            select = f"SELECT {', '.join(map(quoted, columns)) or '*'} FROM {_quoted_name(name)}{where}"
+            return run(con, select, select)
+
+    def write(
+        self,
+        name: str,
+        rows: pa.Table | pa.RecordBatchReader,
+        ref: str,
+        *,
+        mode: WriteMode,
+        keys: Sequence[str] = (),
+        partitions: Sequence[date] = (),
+        deduplication: str = "last",
+    ) -> Written:
+        """Bring rows into a table on a ref in one snapshot, creating or evolving the table first.
+
+        ``merge`` updates by ``keys``. ``append`` and ``replace`` replace the rows of ``partitions``; without these,
+        or where the table has no ``partition_date``, ``replace`` replaces all rows, and so does ``append`` where the
+        table has no ``partition_date``. Raises ``SchemaMismatch`` before anything is written.
+        """
+        table = self._table(name, rows.schema, ref, keys)
+        limits = merge.Limits(self.settings.memory_limit, self.settings.threads, self._spill())
+        if mode == "merge":
+            return merge.merge(table, rows, keys, deduplication=deduplication, limits=limits)
+        dated = PARTITION_COLUMN in table.schema().column_names
+        if mode == "append" and dated and not partitions:
+            return merge.append(table, rows, limits=limits)
+        return merge.replace(table, rows, partitions if dated else (), limits=limits)
+
+    # ── connections ──────────────────────────────────────────────────────────────────────────────────────
+
+    def connect(self) -> DuckDBPyConnection:
+        """Open a connection that speaks the dialect's macros, in UTC, and reaches nothing but the warehouse."""
+        spill = self._spill()
+        config = {
+            "memory_limit": self.settings.memory_limit,
+            "temp_directory": str(spill),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "allow_community_extensions": "false",
+            "python_enable_replacements": "false",
+        }
+        if self.settings.threads:
+            config["threads"] = str(self.settings.threads)
+        con = duckdb.connect(config=config)
+        con.execute("SET TimeZone = 'UTC'")
+        con.execute(MACROS)
+        folders = [str(self.catalog.warehouse), str(spill)]
+        allowed = ", ".join(literal(spelling) for path in folders for spelling in {path, as_pattern(path)})
+        con.execute(f"SET allowed_directories = [{allowed}]")
+        con.execute("SET enable_external_access = false")
+        con.execute("SET lock_configuration = true")
+        return con
+
+    def bind(self, con: DuckDBPyConnection, names: Iterable[str], pin: Pin) -> None:
+        """Make a pin's tables and views, and what these views read, known to a connection under their names.
+
+        On a run's ref they join the ref's read set. Raises ``UnknownTable``.
+        """
+        ordered: dict[str, None] = {}
+        for name in names:
+            self._resolve(name, pin, ordered, ())
+        self._record_reads(pin, ordered)
+        for name in ordered:
+            con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(name.partition('.')[0])}")
+            view = pin.views.get(name)
+            select = (
+                to_duckdb(view.sql, self.settings.dialect)
+                if view
+                else scan_sql(self.catalog.open_pinned(name, pin), con=con)
+            )
+            try:
+                con.execute(f"CREATE OR REPLACE VIEW {_quoted_name(name)} AS {select}")
+            except duckdb.Error as error:
+                raise query_failed(error, view.sql if view else select) from error
+
+    def _resolve(self, name: str, pin: Pin, ordered: dict[str, None], above: tuple[str, ...]) -> None:
+        """Add a name to ``ordered`` after all that it reads."""
+        known = _known(name, pin)
+        if known in above:
+            raise QueryFailed(detail=f"views read each other: {' → '.join([*above, known])}", where="change one of them")
+        if known in pin.views:
+            for inner in tables_in(parse(pin.views[known].sql, self.settings.dialect)):
+                self._resolve(inner, pin, ordered, (*above, known))
+        ordered[known] = None
+
+    def _record_reads(self, pin: Pin, names: Iterable[str]) -> None:
+        if pin.ref != MAIN:
+            self.catalog.record_reads(pin.ref, names)
+
+    def _spill(self) -> Path:
+        """A folder of this connection's own (DuckDB makes it when it spills); those of dead processes are removed."""
+        self.temp.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in self.temp.iterdir():
+            owner = folder.name.partition("-")[0]
+            if owner.isdigit() and not _lives(int(owner)):
+                shutil.rmtree(folder, ignore_errors=True)
+        return self.temp / f"{os.getpid()}-{threading.get_ident()}-{os.urandom(4).hex()}"
+
+    def _schema(self, name: str, pin: Pin) -> pa.Schema:
+        """The columns of a table or view."""
+        if name in pin.tables:
+            return self.catalog.open_pinned(name, pin).schema().as_arrow()
+        with self.connect() as con:
+            self.bind(con, [name], pin)
+            return run(con, f"SELECT * FROM {_quoted_name(name)} LIMIT 0", "").schema
+
+    # ── tables ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _table(self, name: str, schema: pa.Schema, ref: str, keys: Sequence[str]) -> Table:
+        """Open the table with room for rows of ``schema``, or create it; columns of no type wait for one."""
+        typed = pa.schema([field for field in schema if not pa.types.is_null(field.type)])
+        try:
+            table = self.catalog.load(name, ref)
+        except UnknownTable:
+            partition_by = None
+            dated = PARTITION_COLUMN in typed.names and pa.types.is_date(typed.field(PARTITION_COLUMN).type)
+            if dated and self.settings.partitioning != "none":
+                partition_by = f"{self.settings.partitioning}({PARTITION_COLUMN})"
+            return self.catalog.create_table(name, typed, ref, partition_by=partition_by, keys=keys)
+        evolve(table, typed)
+        return table
+
+
+def run(con: DuckDBPyConnection, statement: str, sql: str) -> pa.Table:
+    """Run a statement to an Arrow table; errors are ``QueryFailed`` and speak of the user's ``sql``."""
+    try:
+        relation = con.sql(statement)
+        return relation.to_arrow_table() if relation is not None else pa.table({})
+    except duckdb.Error as error:
+        raise query_failed(error, sql) from error
+
+
+def _known(name: str, pin: Pin) -> str:
+    """Return the name as the pin spells it."""
+    if name in pin.tables or name in pin.views:
+        return name
+    names = [*pin.tables, *pin.views]
+    for known in names:
+        if known.lower() == name.lower():
+            return known
+    raise UnknownTable(name=name, ref=pin.ref, nearest=nearest(name, names))
+
+
+def _quoted_name(name: str) -> str:
+    return ".".join(map(quoted, name.split(".")))
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,331 @@
+"""Copy-on-write merges and replacements: one snapshot, and only files that change are written again.
+
+    stage → dedupe → prune → probe → compare → rewrite → commit
+
+A batch is staged in a DuckDB database of its own, which spills to disk past its memory limit; no table passes
+through Python. Stored rows that the batch repeats are left alone, and where nothing changes there is no snapshot.
+PyIceberg commits with compare-and-swap: a concurrent commit surfaces as ``CommitFailedException``.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import duckdb
+from pyiceberg.exceptions import CommitFailedException, ValidationException
+from pyiceberg.expressions import AlwaysTrue, BooleanExpression, In
+
+from phlo.declarations import SYSTEM_COLUMNS
+from phlo.iceberg.parquet import Partitioning, remove, write_files
+from phlo.iceberg.prune import key_range, may_hold
+from phlo.iceberg.tables import PARTITION_COLUMN, Columns, Connection, local_path, tasks_sql
+from phlo.iceberg.types import duckdb_type, literal, quoted
+from phlo.protocols import Written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    import pyarrow as pa
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import FileScanTask, Table
+    from pyiceberg.typedef import Record
+
+FILE = "phlo_file"
+
+SMALL_FILE = 16 * 1024 * 1024
+"""Files below this are written together with a partition's new rows, when they have to be written at all."""
+
+TINY = 1024 * 1024
+MANY_SMALL_FILES = 8
+"""Small files that no batch key touches are folded in when they are together tiny or this many."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a write may use of the machine."""
+
+    memory: str = "2GB"
+    threads: int = 0
+    temp: Path | None = None
+
+
+def merge(
+    table: Table,
+    rows: pa.Table | pa.RecordBatchReader,
+    keys: Sequence[str],
+    *,
+    deduplication: str = "last",
+    limits: Limits | None = None,
+) -> Written:
+    """Update the stored rows that have a key of ``rows``, insert the rest, in one snapshot.
+
+    Of rows with one key the last counts (``deduplication="first"``: the first; ``"hash"`` is ``"last"``, as identical
+    rows are one either way). A row is unchanged when all its columns but the load's id and time are; NULLs are equal.
+    The table has to have the rows' columns already (see ``evolve``).
+    """
+    with _staged(table, rows, limits) as con:
+        if not _count(con, "batch"):
+            return Written()
+        _dedupe(con, keys, first=deduplication == "first")
+        total, conflicts = _count(con, "batch"), key_range(con, table, keys)
+        tasks = list(table.scan().plan_files())
+        probed = _probe(con, table, may_hold(con, table, tasks, keys), keys)
+        stored = _count(con, "hits")
+        touched = _compare(con, table, probed, keys)
+        fresh = _count(con, "batch")
+        if fresh:
+            rewriter = _Rewriter(con, table, tasks, lambda select: _without(select, table, keys))
+            _commit(table, rewriter.rewrite(touched), conflicts)
+        inserted = total - stored
+        return Written(inserted=inserted, updated=fresh - inserted, unchanged=total - fresh)
+
+
+def append(
+    table: Table, rows: pa.Table | pa.RecordBatchReader, *, limits: Limits | None = None
+) -> Written:
+    """Add rows, in one snapshot."""
+    with _staged(table, rows, limits) as con:
+        total = _count(con, "batch")
+        if total:
+            tasks = list(table.scan().plan_files())
+            _commit(table, _Rewriter(con, table, tasks, lambda select: select).rewrite([]), None)
+        return Written(inserted=total)
+
+
+def replace(
+    table: Table,
+    rows: pa.Table | pa.RecordBatchReader,
+    partitions: Sequence[date] = (),
+    *,
+    limits: Limits | None = None,
+) -> Written:
+    """Put rows in the place of all rows, or of those of some ``partition_date``s, in one snapshot."""
+    with _staged(table, rows, limits) as con:
+        pruned: BooleanExpression = In(PARTITION_COLUMN, set(partitions)) if partitions else AlwaysTrue()
+        every = list(table.scan().plan_files())
+        days = ", ".join(f"DATE '{day.isoformat()}'" for day in partitions)
+        replaced = f"{quoted(PARTITION_COLUMN)} IN ({days})" if partitions else "true"
+        tasks = list(table.scan(row_filter=pruned).plan_files()) if partitions else every
+        old = f"SELECT * FROM ({tasks_sql(table, tasks, Columns(table.schema()), con, FILE)}) WHERE {replaced}"
+        con.execute(f"CREATE TABLE hits AS SELECT {quoted(FILE)} AS file, count(*) AS n FROM ({old}) GROUP BY 1")
+        total, removed = _count(con, "batch"), _sum(con)
+        if total == removed and _same_rows(con, table, old):
+            return Written(unchanged=total)
+        rewriter = _Rewriter(con, table, every, lambda select: f"SELECT * FROM ({select}) WHERE ({replaced}) IS NOT TRUE")
+        _commit(table, rewriter.rewrite(_files(con, tasks)), pruned)
+        return Written(inserted=total, deleted=removed)
+
+
+# ── the batch ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def _staged(table: Table, rows: pa.Table | pa.RecordBatchReader, limits: Limits | None) -> Iterator[Connection]:
+    """Open a database that holds the rows as ``batch``, with the table's columns and types, in order of arrival."""
+    with duckdb.connect(config=_config(limits or Limits())) as con:
+        con.execute("SET TimeZone = 'UTC'")
+        given = set(rows.schema.names)
+        columns = ", ".join(
+            f"CAST({quoted(field.name) if field.name in given else 'NULL'} AS {duckdb_type(field.field_type)}) "
+            f"AS {quoted(field.name)}"
+            for field in table.schema().fields
+        )
+        con.register("arrived", rows)
+        con.execute(f"CREATE TABLE batch AS SELECT {columns} FROM arrived")
+        con.unregister("arrived")
+        yield con
+
+
+def _config(limits: Limits) -> dict[str, str]:
+    config = {"memory_limit": limits.memory, "python_enable_replacements": "false"}
+    if limits.threads:
+        config["threads"] = str(limits.threads)
+    if limits.temp:
+        config["temp_directory"] = str(limits.temp)
+    return config
+
+
+def _dedupe(con: Connection, keys: Sequence[str], *, first: bool) -> None:
+    names = ", ".join(map(quoted, keys))
+    kept = f"SELECT {'min' if first else 'max'}(rowid) AS row FROM batch GROUP BY {names}"
+    if _count(con, f"(SELECT {names} FROM batch GROUP BY {names})") < _count(con, "batch"):
+        con.execute(f"DELETE FROM batch WHERE rowid NOT IN ({kept})")
+
+
+# ── what is stored already ───────────────────────────────────────────────────────────────────────────────
+
+
+def _probe(con: Connection, table: Table, tasks: Sequence[FileScanTask], keys: Sequence[str]) -> list[FileScanTask]:
+    """Read just the keys of the files; note in ``hits`` which batch rows are stored, and return their files."""
+    columns = Columns(table.schema().select(*keys))
+    stored = tasks_sql(table, tasks, columns, con, FILE)
+    con.execute(
+        f"CREATE TABLE found AS SELECT b.rowid AS row, s.{FILE} AS file, count(*) AS n "
+        f"FROM ({stored}) s JOIN batch b ON {_on(con, keys)} GROUP BY ALL"
+    )
+    con.execute("CREATE TABLE hits AS SELECT row, sum(n) AS n FROM found GROUP BY row")
+    return _files(con, tasks, "found")
+
+
+def _compare(
+    con: Connection, table: Table, tasks: Sequence[FileScanTask], keys: Sequence[str]
+) -> list[FileScanTask]:
+    """Drop from the batch what is stored just so; return the files that hold what is left of it."""
+    if not tasks:
+        return []
+    content = [field.name for field in table.schema().fields if field.name not in SYSTEM_COLUMNS[1:]]
+    same = " AND ".join(
+        f"s.{quoted(name)} IS NOT DISTINCT FROM b.{quoted(name)}" for name in content if name not in keys
+    )
+    columns = Columns(table.schema().select(*content))
+    con.execute(
+        f"CREATE TABLE same AS SELECT b.rowid AS row FROM ({tasks_sql(table, tasks, columns, con)}) s "
+        f"JOIN batch b ON {_on(con, keys)} WHERE {same or 'true'}"
+    )
+    con.execute("DELETE FROM same WHERE row NOT IN (SELECT row FROM hits WHERE n = 1)")
+    con.execute("DELETE FROM found WHERE row IN (SELECT row FROM same)")
+    con.execute("DELETE FROM batch WHERE rowid IN (SELECT row FROM same)")
+    return _files(con, tasks, "found")
+
+
+def _on(con: Connection, keys: Sequence[str]) -> str:
+    """Join on the keys; NULLs, which have no place in keys but must not double, are equal and cost speed."""
+    nulls = con.execute(
+        f"SELECT {', '.join(f'count(*) > count({quoted(key)})' for key in keys)} FROM batch"
+    ).fetchone()
+    tests = zip(keys, nulls, strict=True)
+    return " AND ".join(
+        f"s.{quoted(key)} {'IS NOT DISTINCT FROM' if null else '='} b.{quoted(key)}" for key, null in tests
+    )
+
+
+def _without(select: str, table: Table, keys: Sequence[str]) -> str:
+    on = " AND ".join(f"s.{quoted(key)} IS NOT DISTINCT FROM b.{quoted(key)}" for key in keys)
+    return f"SELECT s.* FROM ({select}) s ANTI JOIN batch b ON {on}"
+
+
+def _same_rows(con: Connection, table: Table, old: str) -> bool:
+    names = ", ".join(
+        quoted(field.name) for field in table.schema().fields if field.name not in SYSTEM_COLUMNS[1:]
+    )
+    return not _count(con, f"(SELECT {names} FROM ({old}) EXCEPT ALL SELECT {names} FROM batch)")
+
+
+def _files(con: Connection, tasks: Sequence[FileScanTask], found: str = "hits") -> list[FileScanTask]:
+    names = {row[0] for row in con.execute(f"SELECT DISTINCT file FROM {found}").fetchall()}
+    return [task for task in tasks if local_path(task.file.file_path) in names]
+
+
+def _count(con: Connection, relation: str) -> int:
+    return int(con.execute(f"SELECT count(*) FROM {relation}").fetchone()[0])
+
+
+def _sum(con: Connection) -> int:
+    return int(con.execute("SELECT coalesce(sum(n), 0) FROM hits").fetchone()[0])
+
+
+# ── what is written ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class _Rewrite:
+    """Files that leave the table and files that come."""
+
+    gone: list[DataFile]
+    new: list[DataFile]
+
+
+@dataclass(frozen=True)
+class _Rewriter:
+    """Writes the batch, and what is left of the files it changes."""
+
+    con: Connection
+    table: Table
+    tasks: Sequence[FileScanTask]
+    survivors: Callable[[str], str]
+
+    def rewrite(self, touched: Sequence[FileScanTask]) -> _Rewrite:
+        """Large files are written again one by one; small ones together with the new rows of their partition."""
+        spec_id, partitioning = self.table.spec().spec_id, Partitioning.of(self.table)
+        foreign = [task for task in touched if task.file.spec_id != spec_id]
+        ours = [task for task in touched if task.file.spec_id == spec_id]
+        small = [task for task in ours if task.file.file_size_in_bytes < SMALL_FILE]
+        pool = self._pool(foreign)
+        new: list[DataFile] = []
+        try:
+            for task in ours:
+                if task not in small:
+                    new += self._write(self._survivors([task]), task.file.partition)
+            partitions = dict.fromkeys(
+                [*partitioning.values(self.con, pool), *(task.file.partition for task in small)]
+            )
+            folded = self._foldable(touched, set(partitions))
+            for partition in partitions:
+                rows = f"SELECT {self._columns.select} FROM {pool} WHERE {partitioning.condition(partition)}"
+                kept = [task for task in [*folded, *small] if task.file.partition == partition]
+                parts = [self._survivors(kept), rows] if kept else [rows]
+                new += self._write(" UNION ALL ".join(parts), partition)
+        except BaseException:
+            remove([file.file_path for file in new])
+            raise
+        return _Rewrite([task.file for task in [*touched, *folded]], new)
+
+    @property
+    def _columns(self) -> Columns:
+        return Columns(self.table.schema())
+
+    def _write(self, select: str, partition: Record) -> list[DataFile]:
+        return write_files(self.con, self.table, select, partition)
+
+    def _survivors(self, tasks: Sequence[FileScanTask]) -> str:
+        return self.survivors(tasks_sql(self.table, tasks, self._columns, self.con))
+
+    def _pool(self, foreign: Sequence[FileScanTask]) -> str:
+        """New rows, and the survivors of files from before the table's partitioning changed."""
+        if not foreign:
+            return "batch"
+        self.con.execute(f"CREATE TABLE pool AS FROM batch UNION ALL {self._survivors(foreign)}")
+        return "pool"
+
+    def _foldable(self, touched: Sequence[FileScanTask], partitions: set[Record]) -> list[FileScanTask]:
+        """Small files beside the ones that have to be written: tiny ones, or so many that reading suffers."""
+        leaving = {task.file.file_path for task in touched}
+        found: dict[Record, list[FileScanTask]] = {}
+        for task in self.tasks:
+            file = task.file
+            near = file.spec_id == self.table.spec().spec_id and file.partition in partitions
+            if near and file.file_size_in_bytes < SMALL_FILE and file.file_path not in leaving:
+                found.setdefault(file.partition, []).append(task)
+        return [
+            task
+            for tasks in found.values()
+            if len(tasks) >= MANY_SMALL_FILES or sum(task.file.file_size_in_bytes for task in tasks) < TINY
+            for task in tasks
+        ]
+
+
+def _commit(table: Table, rewrite: _Rewrite, conflicts: BooleanExpression | None) -> None:
+    """Swap the files in one snapshot; ``conflicts`` are the rows that no one else may have written meanwhile.
+
+    The producer's class is private to PyIceberg, its methods are not: pyproject.toml pins the version.
+    """
+    if not rewrite.gone and not rewrite.new:
+        return
+    try:
+        with table.transaction() as transaction:
+            update = transaction.update_snapshot().overwrite()
+            update.delete_by_predicate(conflicts if conflicts is not None else AlwaysTrue())
+            for file in rewrite.gone:
+                update.delete_data_file(file)
+            for file in rewrite.new:
+                update.append_data_file(file)
+            update.commit()
+    except (CommitFailedException, ValidationException) as error:
+        remove([file.file_path for file in rewrite.new])
+        if isinstance(error, CommitFailedException):
+            raise
+        raise CommitFailedException(f"{'.'.join(table.name())} was written meanwhile: {error}") from error

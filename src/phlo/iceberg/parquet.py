@@ -1,0 +1,181 @@
+"""Rows out of DuckDB into Parquet files of an Iceberg table: field ids, zstd, bounds, one partition a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
+
+import pyarrow.parquet as pq
+from pyiceberg import types as ice
+from pyiceberg.io.pyarrow import (
+    DataFileStatistics,
+    compute_statistics_plan,
+    data_file_statistics_from_parquet_metadata,
+    parquet_path_to_id_mapping,
+)
+from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
+from pyiceberg.schema import Schema, sanitize_column_names
+from pyiceberg.transforms import DayTransform, IdentityTransform, MonthTransform, Transform, YearTransform
+from pyiceberg.typedef import Record
+
+from phlo.errors import UnsupportedPartitioning
+from phlo.iceberg.tables import Connection, local_path
+from phlo.iceberg.types import literal, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyiceberg.partitioning import PartitionField
+    from pyiceberg.table import Table
+
+FILE_BYTES = 256 * 1024 * 1024
+"""Larger results are split; DuckDB looks between row groups."""
+
+
+@dataclass(frozen=True)
+class Partitioning:
+    """How rows of a table map to physical partitions, as SQL."""
+
+    expressions: tuple[str, ...]
+
+    @classmethod
+    def of(cls, table: Table) -> Partitioning:
+        """Read it off the table's spec; raise ``UnsupportedPartitioning`` for transforms Phlo does not write."""
+        return cls(tuple(_expression(table, field) for field in table.spec().fields))
+
+    def values(self, con: Connection, relation: str) -> list[Record]:
+        """List the partitions that the rows of a relation belong to."""
+        if not self.expressions:
+            return [Record()]
+        rows = con.execute(f"SELECT DISTINCT {', '.join(self.expressions)} FROM {relation} ORDER BY ALL").fetchall()
+        return [Record(*row) for row in rows]
+
+    def condition(self, partition: Record) -> str:
+        """Return the condition for a row to belong to a partition."""
+        tests = (
+            f"({expression}) IS NOT DISTINCT FROM {_sql_value(partition[position])}"
+            for position, expression in enumerate(self.expressions)
+        )
+        return " AND ".join(tests) or "true"
+
+
+def write_files(con: Connection, table: Table, select: str, partition: Record) -> list[DataFile]:
+    """Write the rows of a SELECT, all of one partition, and describe the files; no rows make no file."""
+    folder = _folder(table, partition)
+    folder.mkdir(parents=True, exist_ok=True)
+    names = zip(table.schema().fields, _file_schema(table.schema()).fields, strict=True)
+    columns = ", ".join(f"{quoted(field.name)} AS {quoted(stored.name)}" for field, stored in names)
+    rows, paths = con.execute(
+        f"COPY (SELECT {columns} FROM ({select})) TO {literal(str(folder))} (FORMAT parquet, COMPRESSION zstd, "
+        f"FIELD_IDS {_field_ids(_file_schema(table.schema()).fields)}, FILE_SIZE_BYTES {FILE_BYTES}, "
+        "FILENAME_PATTERN '{uuid}', APPEND true, RETURN_FILES true)"
+    ).fetchone()
+    if not rows:
+        remove(paths)
+        return []
+    return [_describe(table, path, partition) for path in paths]
+
+
+def remove(paths: Sequence[str]) -> None:
+    """Delete files that no snapshot will name."""
+    for path in paths:
+        Path(local_path(path)).unlink(missing_ok=True)
+
+
+def _folder(table: Table, partition: Record) -> Path:
+    """Where files of a partition go; the layout of every Iceberg writer, though nothing reads it off the path."""
+    parts = []
+    for position, field in enumerate(table.spec().fields):
+        source = table.schema().find_type(field.source_id)
+        value = field.transform.to_human_string(source, partition[position])
+        parts.append(f"{quote_plus(field.name)}={quote_plus(value)}")
+    return Path(local_path(table.location_provider().new_data_location("x"))).parent.joinpath(*parts)
+
+
+def _file_schema(schema: Schema) -> Schema:
+    """The names in the file: Avro's rules, which other Iceberg readers expect; the ids are what counts."""
+    stored = sanitize_column_names(schema).fields
+    fields = zip(schema.fields, stored, strict=True)
+    return Schema(*(ice.NestedField(field.field_id, other.name, field.field_type) for field, other in fields))
+
+
+def _field_ids(fields: Sequence[ice.NestedField]) -> str:
+    return "{" + ", ".join(f"{quoted(field.name)}: {_field_id(field)}" for field in fields) + "}"
+
+
+def _field_id(field: ice.NestedField) -> str:
+    children = _children(field.field_type)
+    return f"{{__duckdb_field_id: {field.field_id}, {_field_ids(children)[1:]}" if children else str(field.field_id)
+
+
+def _children(kind: ice.IcebergType) -> Sequence[ice.NestedField]:
+    """The fields inside a type, by the names that DuckDB gives them: element, key, value."""
+    if isinstance(kind, ice.ListType):
+        return (kind.element_field,)
+    if isinstance(kind, ice.MapType):
+        return (kind.key_field, kind.value_field)
+    return kind.fields if isinstance(kind, ice.StructType) else ()
+
+
+def _describe(table: Table, path: str, partition: Record) -> DataFile:
+    footer = pq.read_metadata(path)
+    statistics = data_file_statistics_from_parquet_metadata(
+        parquet_metadata=footer,
+        stats_columns=compute_statistics_plan(table.schema(), table.properties),
+        parquet_column_mapping=parquet_path_to_id_mapping(_file_schema(table.schema())),
+    )
+    _drop_partial_bounds(footer, statistics, table.schema())
+    return DataFile.from_args(
+        content=DataFileContent.DATA,
+        file_path=f"file://{path}" if table.location().startswith("file://") else path,
+        file_format=FileFormat.PARQUET,
+        partition=partition,
+        file_size_in_bytes=Path(path).stat().st_size,
+        sort_order_id=None,
+        spec_id=table.spec().spec_id,
+        equality_ids=None,
+        key_metadata=None,
+        **statistics.to_serialized_dict(),
+    )
+
+
+def _drop_partial_bounds(footer: pq.FileMetaData, statistics: DataFileStatistics, schema: Schema) -> None:
+    """Forget bounds that do not cover every row group.
+
+    DuckDB leaves them out of a row group whose values are long or NaN, and PyIceberg takes the other row groups'
+    bounds for the whole file's; a merge that trusted them would miss rows.
+    """
+    ids = parquet_path_to_id_mapping(_file_schema(schema))
+    for group in map(footer.row_group, range(footer.num_row_groups)):
+        for chunk in map(group.column, range(group.num_columns)):
+            found = chunk.statistics
+            if found is None or not (found.has_min_max or found.null_count == group.num_rows):
+                statistics.column_aggregates.pop(ids[chunk.path_in_schema], None)
+
+
+def _expression(table: Table, field: PartitionField) -> str:
+    source = table.schema().find_field(field.source_id)
+    column = quoted(source.name)
+    if isinstance(field.transform, IdentityTransform) and isinstance(source.field_type, _PLAIN):
+        return column
+    for transform, sql in _TRANSFORMS.items():
+        if isinstance(field.transform, transform) and isinstance(source.field_type, _TIMES):
+            return sql.format(column=column)
+    raise UnsupportedPartitioning(table=".".join(table.name()), transform=f"{field.transform}({source.name})")
+
+
+_PLAIN = (ice.BooleanType, ice.IntegerType, ice.LongType, ice.StringType)
+_TIMES = (ice.DateType, ice.TimestampType, ice.TimestamptzType)
+_TRANSFORMS: dict[type[Transform[Any, Any]], str] = {
+    YearTransform: "CAST(year({column}) - 1970 AS INTEGER)",
+    MonthTransform: "CAST((year({column}) - 1970) * 12 + month({column}) - 1 AS INTEGER)",
+    DayTransform: "CAST(CAST({column} AS DATE) - DATE '1970-01-01' AS INTEGER)",
+}
+
+
+def _sql_value(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    return literal(value) if isinstance(value, str) else repr(value)
