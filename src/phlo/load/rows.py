@@ -1,0 +1,102 @@
+"""Rows as JSON text: the lossless form in which dicts are staged and rejected rows are kept."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import enum
+import json
+import math
+from collections.abc import Mapping, Set
+from typing import Any
+
+
+def encode(row: Mapping[Any, Any]) -> str:
+    """Write a row as one line of valid JSON.
+
+    Times become ISO 8601, decimals and UUIDs text, bytes Base64; NaN becomes null and an infinity the text
+    "Infinity", for JSON has neither. Raises ``TypeError`` or ``ValueError`` for what can't be written.
+
+    >>> import datetime, decimal
+    >>> encode({"_id": "ä", "at": datetime.date(2024, 1, 20), "price": decimal.Decimal("1.10"), "x": float("nan")})
+    '{"_id":"ä","at":"2024-01-20","price":"1.10","x":null}'
+    """
+    try:
+        return _ENCODER.encode(row if isinstance(row, dict) else dict(row))
+    except (TypeError, ValueError):
+        return _ENCODER.encode(_clean(row, 0))
+
+
+def decode(text: str) -> dict[str, Any]:
+    """Read a row that ``encode`` wrote."""
+    row: dict[str, Any] = json.loads(text)
+    return row
+
+
+def as_text(value: Any) -> str:
+    """Write one value as a text column holds it: text as it is, anything else as JSON.
+
+    >>> as_text("5"), as_text(5), as_text({"a": [1, None]})
+    ('5', '5', '{"a":[1,null]}')
+    """
+    return value if isinstance(value, str) else str(_plain(value)) if _is_scalar(value) else _dump(value)
+
+
+def escape_surrogates(text: str) -> str:
+    """Rewrite JSON whose strings hold half a character, which UTF-8 can't, with escapes."""
+    return json.dumps(json.loads(text), separators=(",", ":"))
+
+
+MAX_DEPTH = 100
+
+
+def _plain(value: Any) -> Any:
+    """Give JSON's form of a value that it does not know."""
+    if isinstance(value, (dt.datetime, dt.date, dt.time)):
+        return value.isoformat() if value == value else None  # NaT equals nothing
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (Set, list, tuple)):
+        return list(value)
+    if isinstance(value, enum.Enum):
+        return value.value
+    if hasattr(value, "tolist"):  # NumPy's scalars and arrays
+        return value.tolist()
+    return None if type(value).__name__ == "NAType" else str(value)
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, (dt.datetime, dt.date, dt.time, bytes)) or type(value).__name__ in ("Decimal", "UUID")
+
+
+def _dump(value: Any) -> str:
+    try:
+        return _ENCODER.encode(value)
+    except (TypeError, ValueError):
+        return _ENCODER.encode(_clean(value, 0))
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
+
+
+def _clean(value: Any, depth: int) -> Any:
+    """Rebuild a value that JSON refuses as it is: floats without a number, keys that are not text."""
+    if depth > MAX_DEPTH:
+        raise ValueError("it is nested too deeply, or contains itself")
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return value
+        return None if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if value is None or isinstance(value, (str, int)):
+        return value.value if isinstance(value, enum.Enum) else value
+    if isinstance(value, Mapping):
+        return {_key(key): _clean(each, depth + 1) for key, each in value.items()}
+    if isinstance(value, (Set, list, tuple)):
+        return [_clean(each, depth + 1) for each in value]
+    return _clean(_plain(value), depth + 1)
+
+
+def _key(key: Any) -> str:
+    return key if isinstance(key, str) else str(_plain(key)) if key is not None else "null"

@@ -1,0 +1,171 @@
+"""Turns what user code and HTTP libraries raise into ``SourceError``s, with nothing secret in them."""
+
+from __future__ import annotations
+
+import os
+import re
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from phlo.errors import (
+    MalformedResponse,
+    PhloError,
+    SourceAuthFailed,
+    SourceFunctionFailed,
+    SourceInterrupted,
+    SourceNotFound,
+    SourceRateLimited,
+    SourceRefused,
+    SourceUnavailable,
+    SourceUnreachable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from phlo.declarations import Ingestion
+
+SECRET_NAME = (
+    r"[\w.\-]*(?:token|secret|passw|pwd|api[_-]?key|apikey|auth|credential|signature|\bsig\b|\bkey\b|jwt)[\w.\-]*"
+)
+SECRET_VALUE = re.compile(rf"(?i)({SECRET_NAME}[\"']?\s*[=:]\s*[\"']?)(?:bearer\s+|basic\s+)?[^\s&\"',;)}}]+")
+USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.\-]*://)[^/\s@]+@")
+BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/\-]{8,}=*")
+MIN_SECRET = 6
+"""Shorter values of secret variables are left alone: they occur by chance."""
+
+
+def redact(text: str) -> str:
+    """Take secrets out of a text: user info and secret parameters of URLs, bearer tokens, secrets of the environment.
+
+    >>> redact("GET https://ann:pw@host/x?token=abc123&count=10")
+    'GET https://***@host/x?token=***&count=10'
+    """
+    for value in _secrets_of_environment():
+        text = text.replace(value, "***")
+    text = BEARER.sub(r"\1 ***", USERINFO.sub(r"\1***@", text))
+    return SECRET_VALUE.sub(r"\1***", text)
+
+
+def clean_url(url: str) -> str:
+    """Give a URL without its user info, its fragment and the values of secret parameters."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return redact(urlunsplit(parts._replace(netloc=host, fragment="")))
+
+
+def translate(error: Exception, ingestion: Ingestion, rows: int) -> PhloError:
+    """Say what went wrong with a source after it delivered ``rows`` rows."""
+    for each in _chain(error):
+        if isinstance(each, PhloError):
+            return each
+        found = _http(each, ingestion) or _connection(each, ingestion, rows) or _malformed(each, ingestion)
+        if found is not None:
+            return found
+    return _function_failed(error, ingestion)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it was raised from, outermost first."""
+    seen: set[int] = set()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        yield each
+        each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
+
+
+def _kinds(error: BaseException) -> set[str]:
+    """The names of an error's classes: requests, httpx and urllib are known by name, so that none is imported."""
+    return {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
+
+
+def _http(error: BaseException, ingestion: Ingestion) -> PhloError | None:
+    if not _kinds(error) & {"requests.HTTPError", "httpx.HTTPStatusError", "urllib.HTTPError"}:
+        return None
+    response = getattr(error, "response", None)
+    status = getattr(response, "status_code", None) or getattr(error, "code", None)
+    if not isinstance(status, int):
+        return None
+    known = {401: SourceAuthFailed, 403: SourceAuthFailed, 404: SourceNotFound, 429: SourceRateLimited}
+    kind = known.get(status) or (SourceUnavailable if status >= 500 else SourceRefused)
+    reason = (
+        getattr(response, "reason", None) or getattr(response, "reason_phrase", None) or getattr(error, "reason", "")
+    )
+    url = str(getattr(response, "url", None) or getattr(error, "url", None) or "")
+    return kind(
+        asset=ingestion.table_name,
+        function=ingestion.source,
+        status=status,
+        reason=reason,
+        url=clean_url(url),
+    )
+
+
+CUT_SHORT = {
+    "requests.ChunkedEncodingError",
+    "urllib3.ProtocolError",
+    "urllib3.IncompleteRead",
+    "http.IncompleteRead",
+    "httpx.RemoteProtocolError",
+    "httpx.ReadError",
+}
+NO_CONNECTION = {
+    "requests.ConnectionError",
+    "requests.Timeout",
+    "httpx.TransportError",
+    "urllib.URLError",
+    "urllib3.HTTPError",
+    "builtins.ConnectionError",
+    "builtins.TimeoutError",
+    "socket.gaierror",
+}
+
+
+def _connection(error: BaseException, ingestion: Ingestion, rows: int) -> PhloError | None:
+    kinds = _kinds(error)
+    cut_short = bool(kinds & CUT_SHORT)
+    if not cut_short and not kinds & NO_CONNECTION:
+        return None
+    kind = SourceInterrupted if cut_short or rows else SourceUnreachable
+    return kind(asset=ingestion.table_name, rows=rows, detail=_why(error))
+
+
+def _why(error: BaseException) -> str:
+    """Say why there was no connection, from the innermost cause and the address that was asked."""
+    causes = list(_chain(error))
+    request = getattr(error, "request", None)
+    url = str(getattr(request, "url", "") or "")
+    timeout = any("Timeout" in type(each).__name__ for each in causes)
+    inner = next((each for each in reversed(causes) if isinstance(each, OSError) and each.strerror), causes[-1])
+    text = "no answer in time" if timeout else getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
+    return redact(f"{text} ({clean_url(url)})" if url else str(text))
+
+
+def _malformed(error: BaseException, ingestion: Ingestion) -> PhloError | None:
+    kinds = _kinds(error)
+    if not kinds & {"json.JSONDecodeError", "requests.JSONDecodeError", "simplejson.JSONDecodeError"}:
+        return None
+    document = str(getattr(error, "doc", "")).strip()
+    start = redact(document[:80]).replace("\n", " ")
+    detail = f"{getattr(error, 'msg', error)} at `{start}…`" if start else "the answer is empty"
+    return MalformedResponse(asset=ingestion.table_name, detail=detail)
+
+
+def _function_failed(error: Exception, ingestion: Ingestion) -> PhloError:
+    """Name the line of the user's own code: the innermost one in the project, else the function's."""
+    innermost = list(_chain(error))[-1]
+    home = Path(ingestion.source.file).parent
+    frames = [frame for each in (innermost, error) for frame in traceback.extract_tb(each.__traceback__)]
+    own = [frame for frame in frames if Path(frame.filename) == Path(ingestion.source.file)]
+    near = own or [frame for frame in frames if Path(frame.filename).is_relative_to(home)]
+    file, line = (near[-1].filename, near[-1].lineno) if near else (ingestion.source.file, ingestion.source.line)
+    detail = redact(f"{type(innermost).__name__}: {innermost}")
+    return SourceFunctionFailed(asset=ingestion.table_name, file=file, line=line, detail=detail)
+
+
+def _secrets_of_environment() -> list[str]:
+    named = re.compile(r"(?i)token|secret|passw|api_?key|credential")
+    return [value for name, value in os.environ.items() if named.search(name) and len(value) >= MIN_SECRET]

@@ -1,0 +1,220 @@
+"""Keeps a load's rows on disk, as the source gave them, until the run is published.
+
+A stage is a folder of Parquet files and a manifest. Dicts are kept as one column ``row`` of JSON text, Arrow batches
+as they are. The folder gets its name only when it is complete: what a crash left half done is never taken for a
+stage, and a complete one is used again by a resumed run or a replay.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from phlo.errors import StagingFailed, UnusableRows
+from phlo.load.extract import pages
+from phlo.load.rows import encode, escape_surrogates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from phlo.declarations import Ingestion, Reporter
+
+MANIFEST = "manifest.json"
+VERSION = 1
+FLUSH = 8 * 2**20
+"""Bytes of JSON text that are gathered before they are written."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a stage."""
+
+    file: str
+    kind: Literal["json", "arrow"]
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Staged:
+    """One load's rows on disk."""
+
+    folder: Path
+    table: str
+    partition: dt.date | None
+    load_id: str
+    staged_at: dt.datetime
+    """When it was complete, in UTC; its rows carry it as ``_phlo_loaded_at``."""
+    parts: tuple[Part, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many rows the source delivered."""
+        return sum(part.rows for part in self.parts)
+
+    def batches(self, size: int) -> Iterator[tuple[Literal["json", "arrow"], pa.RecordBatch]]:
+        """Read the rows in the order they arrived, at most ``size`` at once."""
+        import pyarrow.parquet as pq
+
+        for part in self.parts:
+            with pq.ParquetFile(self.folder / part.file) as file:
+                for batch in file.iter_batches(batch_size=size):
+                    yield part.kind, batch
+
+
+def stage(ingestion: Ingestion, partition: dt.date | None, folder: Path, load_id: str, reporter: Reporter) -> Staged:
+    """Extract one partition into ``folder``, or open it when the same load is there complete.
+
+    Raises ``SourceError`` when the source does not deliver, ``StagingFailed`` when the disk does not take it.
+    """
+    complete = open_staged(folder)
+    if complete is not None and complete.load_id == load_id:
+        return complete
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
+    try:
+        for leftover in (folder, unfinished):
+            shutil.rmtree(leftover, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        parts = _write(ingestion, partition, unfinished, reporter)
+        _finish(unfinished, folder, Staged(folder, ingestion.table, partition, load_id, dt.datetime.now(dt.UTC), parts))
+    except OSError as error:
+        raise StagingFailed(asset=ingestion.table_name, folder=folder, detail=error.strerror or error) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    done = open_staged(folder)
+    assert done is not None, "a stage that was just finished is complete"
+    return done
+
+
+def open_staged(folder: Path) -> Staged | None:
+    """Open a complete stage; None when there is none, or when its files are not what its manifest says."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    if manifest["version"] != VERSION:
+        return None
+    parts = tuple(Part(**part) for part in manifest["parts"])
+    if any(_size(folder / part.file) != part.bytes for part in parts):
+        return None
+    day = manifest["partition"]
+    return Staged(
+        folder=folder,
+        table=manifest["table"],
+        partition=dt.date.fromisoformat(day) if day else None,
+        load_id=manifest["load_id"],
+        staged_at=dt.datetime.fromisoformat(manifest["staged_at"]),
+        parts=parts,
+    )
+
+
+def _write(ingestion: Ingestion, partition: dt.date | None, folder: Path, reporter: Reporter) -> tuple[Part, ...]:
+    writer = _Writer(folder)
+    try:
+        for page in pages(ingestion, partition, reporter):
+            if isinstance(page, list):
+                writer.add_rows(page, ingestion)
+            else:
+                writer.add_batch(page)
+    finally:
+        writer.close()
+    return tuple(writer.parts)
+
+
+class _Writer:
+    """Writes pages to as few Parquet files as their kinds and schemas allow, in order."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.parts: list[Part] = []
+        self._texts: list[str] = []
+        self._size = 0
+        self._file: pq.ParquetWriter | None = None
+        self._open: tuple[str, Literal["json", "arrow"], int, pa.Schema] | None = None
+
+    def add_rows(self, rows: Sequence[Mapping[str, Any]], ingestion: Ingestion) -> None:
+        for row in rows:
+            try:
+                text = encode(row)
+            except (TypeError, ValueError, RecursionError) as error:
+                detail = f"a row that can't be written as JSON: {error}"
+                raise UnusableRows(asset=ingestion.table_name, detail=detail, function=ingestion.source) from error
+            self._texts.append(text)
+            self._size += len(text)
+        if self._size >= FLUSH:
+            self._flush()
+
+    def add_batch(self, batch: pa.RecordBatch) -> None:
+        self._flush()
+        self._append("arrow", batch)
+
+    def close(self) -> None:
+        self._flush()
+        self._close_file()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if not self._texts:
+            return
+        try:
+            array = pa.array(self._texts, pa.string())
+        except UnicodeEncodeError:
+            array = pa.array([text if _is_utf8(text) else escape_surrogates(text) for text in self._texts], pa.string())
+        self._texts, self._size = [], 0
+        self._append("json", pa.record_batch([array], names=["row"]))
+
+    def _append(self, kind: Literal["json", "arrow"], batch: pa.RecordBatch) -> None:
+        import pyarrow.parquet as pq
+
+        if self._open is None or self._open[1] != kind or self._open[3] != batch.schema:
+            self._close_file()
+            name = f"part-{len(self.parts):04d}.parquet"
+            self._open = (name, kind, 0, batch.schema)
+            self._file = pq.ParquetWriter(self.folder / name, batch.schema, compression="zstd", compression_level=1)
+        assert self._file is not None
+        self._file.write_batch(batch)
+        name, _, rows, schema = self._open
+        self._open = (name, kind, rows + batch.num_rows, schema)
+
+    def _close_file(self) -> None:
+        if self._file is None or self._open is None:
+            return
+        self._file.close()
+        name, kind, rows, _ = self._open
+        self.parts.append(Part(name, kind, rows, _size(self.folder / name)))
+        self._file = self._open = None
+
+
+def _finish(unfinished: Path, folder: Path, staged: Staged) -> None:
+    """Write the manifest and give the folder its name, in an order that a power cut can't turn around."""
+    manifest = {
+        "version": VERSION,
+        "table": staged.table,
+        "partition": str(staged.partition) if staged.partition else None,
+        "load_id": staged.load_id,
+        "staged_at": staged.staged_at.isoformat(),
+        "parts": [asdict(part) for part in staged.parts],
+    }
+    (unfinished / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    os.replace(unfinished, folder)  # noqa: PTH105  the atomic step
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else -1

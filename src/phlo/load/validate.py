@@ -1,0 +1,304 @@
+"""Sorts a load's rows into good ones and rejected ones, each of these with its reasons; no row is lost.
+
+The first pass selects the schema's columns and casts every cell (``cast``); the second runs Pandera's checks on what
+is left (``checks``). Rows are taken in batches, so that memory does not grow with the load.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from phlo.declarations import SYSTEM_COLUMNS, SilentReporter
+from phlo.errors import SchemaError, nearest
+from phlo.load.cast import Reason, cast_array, cast_cells
+from phlo.load.checks import run_checks
+from phlo.load.rows import decode, encode
+from phlo.load.spool import Spool
+from phlo.schemas.converter import arrow_schema
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from phlo.declarations import Ingestion, Reporter
+    from phlo.load.stage import Staged
+    from phlo.schemas.model import Column, TableSchema
+
+BATCH = 50_000
+"""Rows that are validated at once."""
+
+PARTITION, LOAD_ID, LOADED_AT = SYSTEM_COLUMNS
+
+
+@dataclass
+class Validated:
+    """What validation found in one load; its rows are in the two spools."""
+
+    read: int = 0
+    good: int = 0
+    rejected: int = 0
+    extra_fields: Counter[str] = field(default_factory=Counter)
+    """Fields of the source that the schema does not have, and in how many rows they were."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Rejected rows by column and complaint, without the values."""
+    rejected_keys: list[pa.Table] = field(default_factory=list)
+    """The keys of rejected rows that have one."""
+
+
+@dataclass
+class Batch:
+    """Some rows on their way: the schema's columns as cast, the reasons so far, and the rows as they came."""
+
+    table: pa.Table
+    reasons: dict[int, list[Reason]]
+    source: Sequence[str] | pa.RecordBatch
+
+    def row(self, number: int) -> str:
+        """One row as JSON, with every field the source gave it."""
+        if isinstance(self.source, list):
+            return str(self.source[number])
+        return encode(self.source.slice(number, 1).to_pylist()[0])  # type: ignore[union-attr]
+
+
+def good_schema(schema: TableSchema, *, partitioned: bool) -> pa.Schema:
+    """The columns of a raw table: the schema's, then Phlo's."""
+    return _with_system(arrow_schema(schema), partitioned=partitioned)
+
+
+def rejected_schema(*, partitioned: bool) -> pa.Schema:
+    """The columns of a table of rejected rows."""
+    import pyarrow as pa
+
+    return _with_system(
+        pa.schema([(name, pa.string()) for name in ("reason", "column", "row")]), partitioned=partitioned
+    )
+
+
+def validate(
+    staged: Staged, schema: TableSchema, ingestion: Ingestion, good: Spool, rejected: Spool, reporter: Reporter
+) -> Validated:
+    """Validate a staged load into two spools made for ``good_schema`` and ``rejected_schema``.
+
+    Raises ``SchemaError`` when the schema itself can't be applied: then nothing is known about the rows.
+    """
+    check_keys(ingestion, schema)
+    stamp = _stamp(staged.partition if ingestion.partitioned else None, staged.load_id, staged.staged_at)
+    judge = Judge(schema, _key_columns(ingestion), reporter)
+    for kind, batch in staged.batches(BATCH):
+        judge.take(batch["row"].to_pylist() if kind == "json" else batch, good, rejected, stamp)
+    return judge.found
+
+
+def validate_rows(
+    rows: Iterable[Mapping[str, Any]], schema: TableSchema, keys: Sequence[str] = ()
+) -> tuple[pa.Table, pa.Table]:
+    """Validate rows in memory as a load would: the good ones with the schema's types, and the rejected with reasons.
+
+    >>> import pandera.pandas as pa
+    >>> from phlo.schemas.model import read_model
+    >>> class Reading(pa.DataFrameModel):
+    ...     sgv: int = pa.Field(ge=1)
+    >>> good, rejected = validate_rows([{"sgv": "5"}, {"sgv": 0}, {"mbg": 7}], read_model(Reading))
+    >>> good.to_pylist(), rejected["reason"].to_pylist()
+    ([{'sgv': 5}], ['`sgv` = `0` is not at least 1', '`sgv` is null'])
+    """
+    import pyarrow as pa
+
+    bad = pa.schema([(name, pa.string()) for name in ("reason", "column", "row")])
+    with Spool(arrow_schema(schema)) as good, Spool(bad) as rejected:
+        judge = Judge(schema, tuple(keys), SilentReporter())
+        judge.take([encode(row) for row in rows], good, rejected, {})
+        return good.contents().read_all(), rejected.contents().read_all()
+
+
+def check_keys(ingestion: Ingestion, schema: TableSchema) -> None:
+    """Raise ``SchemaError`` when the unique key is not a column of the schema."""
+    for key in ingestion.unique_key:
+        if key not in schema.names and not (key == PARTITION and ingestion.partitioned):
+            raise SchemaError(
+                schema=schema.name,
+                detail=f"the unique key `{key}` is not a column of it{nearest(key, schema.names)}".rstrip("."),
+                fix=f"see unique_key in {ingestion.source}",
+            )
+
+
+class Judge:
+    """Judges one load's rows, batch by batch."""
+
+    def __init__(self, schema: TableSchema, keys: Sequence[str], reporter: Reporter) -> None:
+        self.schema, self.keys, self.reporter = schema, keys, reporter
+        self.found = Validated()
+        self._seen: dict[tuple[str, ...], dict[Any, Any]] = {
+            names: {} for names in schema.unique if not set(keys) <= set(names) or not keys
+        }
+
+    def take(
+        self, source: Sequence[str] | pa.RecordBatch, good: Spool, rejected: Spool, stamp: Mapping[str, pa.Scalar]
+    ) -> None:
+        """Judge a batch and put its rows where they belong."""
+        batch = self._cast(source)
+        self._check(batch)
+        for names, seen in self._seen.items():
+            self._check_unique(batch, names, seen)
+        self._sort(batch, good, rejected, stamp)
+
+    def _cast(self, source: Sequence[str] | pa.RecordBatch) -> Batch:
+        """The first pass."""
+        import pyarrow as pa
+
+        rows = [decode(text) for text in source] if isinstance(source, list) else None
+        count = len(rows) if rows is not None else source.num_rows  # type: ignore[union-attr]
+        reasons: dict[int, list[Reason]] = {}
+        arrays = []
+        for column in self.schema.columns:
+            if rows is not None:
+                array, wrong = cast_cells([row.get(column.name) for row in rows], column)
+            elif column.name in source.schema.names:  # type: ignore[union-attr]
+                array, wrong = cast_array(source.column(column.name), column)  # type: ignore[union-attr]
+            else:
+                array, wrong = pa.nulls(count, column.type), {}
+            array = _fill(array, column)
+            for row, reason in wrong.items():
+                reasons.setdefault(row, []).append(reason)
+            self._find_nulls(array, column, wrong, reasons)
+            arrays.append(array)
+        self._count_extra(rows if rows is not None else source)
+        self.found.read += count
+        return Batch(pa.table(arrays, schema=arrow_schema(self.schema)), reasons, source)
+
+    def _find_nulls(
+        self, array: pa.Array, column: Column, wrong: Mapping[int, Reason], reasons: dict[int, list[Reason]]
+    ) -> None:
+        key = column.name in self.keys
+        if not array.null_count or (column.nullable and not key):
+            return
+        complaint = "is null, and it is the unique key" if key else "is null"
+        for row in _where(array.is_null()):
+            if row not in wrong:
+                reasons.setdefault(row, []).append(Reason(column.name, complaint))
+
+    def _check(self, batch: Batch) -> None:
+        """The second pass, on the rows that came through the first."""
+        import pyarrow as pa
+
+        sound = [row for row in range(batch.table.num_rows) if row not in batch.reasons] if batch.reasons else None
+        rows = batch.table if sound is None else batch.table.take(pa.array(sound, pa.int64()))
+        parsed, reasons = run_checks(self.schema, rows, self.reporter)
+        numbers = sound if sound is not None else range(batch.table.num_rows)
+        for position, why in reasons.items():
+            batch.reasons.setdefault(numbers[position], []).extend(why)
+        if parsed is not rows:
+            batch.table = _overlay(batch.table, parsed, numbers)
+
+    def _check_unique(self, batch: Batch, names: tuple[str, ...], seen: dict[Any, Any]) -> None:
+        """Let the first row with a value stand; a later one with another key is rejected."""
+        values = zip(*(batch.table[name].to_pylist() for name in names), strict=True)
+        keys = zip(*(batch.table[name].to_pylist() for name in self.keys), strict=True) if self.keys else None
+        for row, value in enumerate(values):
+            key = next(keys) if keys else (self.found.read, row)
+            if row in batch.reasons or None in value:
+                continue
+            if seen.setdefault(value, key) != key:
+                listed = ", ".join(str(each) for each in value)
+                batch.reasons[row] = [Reason(names[0], "is not unique in this load", f"`{listed}`")]
+
+    def _count_extra(self, rows: Sequence[Mapping[str, Any]] | pa.RecordBatch) -> None:
+        known = {*self.schema.names}
+        if isinstance(rows, list):
+            for row in rows:
+                if not row.keys() <= known:
+                    self.found.extra_fields.update(row.keys() - known)
+            return
+        for name, column in zip(rows.schema.names, rows.columns, strict=True):  # type: ignore[union-attr]
+            if name not in known and len(column) > column.null_count:
+                self.found.extra_fields[name] += len(column) - column.null_count
+
+    def _sort(self, batch: Batch, good: Spool, rejected: Spool, stamp: Mapping[str, pa.Scalar]) -> None:
+        import pyarrow as pa
+
+        bad = sorted(batch.reasons)
+        self.found.rejected += len(bad)
+        self.found.good += batch.table.num_rows - len(bad)
+        if not bad:
+            good.append(_stamped(batch.table, stamp, good.schema))
+            return
+        sound = [row for row in range(batch.table.num_rows) if row not in batch.reasons]
+        good.append(_stamped(batch.table.take(pa.array(sound, pa.int64())), stamp, good.schema))
+        for reasons in batch.reasons.values():
+            self.found.reasons.update({reason.kind for reason in reasons})
+        filed = {
+            "reason": ["; ".join(str(reason) for reason in batch.reasons[row]) for row in bad],
+            "column": [", ".join(dict.fromkeys(r.column for r in batch.reasons[row] if r.column)) for row in bad],
+            "row": [batch.row(row) for row in bad],
+        }
+        columns = {name: pa.array(values, pa.string()) for name, values in filed.items()}
+        rejected.append(_stamped(pa.table(columns), stamp, rejected.schema))
+        if self.keys:
+            keys = batch.table.select(list(self.keys)).take(pa.array(bad, pa.int64())).drop_null()
+            self.found.rejected_keys.append(keys)
+
+
+def _key_columns(ingestion: Ingestion) -> tuple[str, ...]:
+    """The key as far as it is in the rows; ``partition_date`` is the same in all rows of a load."""
+    return tuple(key for key in ingestion.unique_key if key != PARTITION)
+
+
+def _fill(array: pa.Array, column: Column) -> pa.Array:
+    """Put the schema's default where there is no value; a row whose value was wrong is rejected all the same."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if column.default is None or not array.null_count:
+        return array
+    default, reasons = cast_cells([column.default], column)
+    if reasons:
+        raise SchemaError(
+            schema=column.name, detail=f"its default {reasons[0]}", fix="give the field a default of its own type"
+        )
+    return pc.fill_null(array, pa.scalar(default[0].as_py(), column.type))
+
+
+def _where(mask: pa.Array) -> list[int]:
+    import pyarrow.compute as pc
+
+    found: list[int] = pc.indices_nonzero(mask).to_pylist()
+    return found
+
+
+def _overlay(table: pa.Table, parsed: pa.Table, numbers: Sequence[int]) -> pa.Table:
+    """Put parsed rows back among those that the first pass rejected."""
+    import pyarrow as pa
+
+    take = [None] * table.num_rows
+    for position, row in enumerate(numbers):
+        take[row] = position  # type: ignore[call-overload]
+    return parsed.take(pa.array(take, pa.int64()))
+
+
+def _with_system(schema: pa.Schema, *, partitioned: bool) -> pa.Schema:
+    import pyarrow as pa
+
+    for name, kind in ((PARTITION, pa.date32()), (LOAD_ID, pa.string()), (LOADED_AT, pa.timestamp("us", "UTC"))):
+        if name != PARTITION or partitioned:
+            schema = schema.append(pa.field(name, kind))
+    return schema
+
+
+def _stamp(partition: dt.date | None, load_id: str, loaded_at: dt.datetime) -> dict[str, pa.Scalar]:
+    import pyarrow as pa
+
+    stamp = {LOAD_ID: pa.scalar(load_id), LOADED_AT: pa.scalar(loaded_at, pa.timestamp("us", "UTC"))}
+    return stamp | ({PARTITION: pa.scalar(partition, pa.date32())} if partition else {})
+
+
+def _stamped(table: pa.Table, stamp: Mapping[str, pa.Scalar], schema: pa.Schema) -> pa.Table:
+    """Add Phlo's columns, the same in every row of a load."""
+    import pyarrow as pa
+
+    for name, value in stamp.items():
+        table = table.append_column(name, pa.repeat(value, table.num_rows))
+    return table.select(schema.names).cast(schema)

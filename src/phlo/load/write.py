@@ -1,0 +1,200 @@
+"""Brings staged loads into their tables on a ref: good rows to ``raw``, the others to ``rejected``.
+
+Loads are applied in ascending partition order, several in one snapshot, and recorded on the ref's ledger last: a run
+that is resumed skips what is recorded and repeats what is not, to the same result.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from phlo.declarations import SilentReporter
+from phlo.errors import TooManyRejected
+from phlo.load.infer import infer_schema
+from phlo.load.spool import Spool
+from phlo.load.validate import Validated, good_schema, rejected_schema, validate
+from phlo.protocols import Load
+from phlo.schemas.model import read_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from phlo.declarations import Ingestion, Reporter
+    from phlo.load.stage import Staged
+    from phlo.protocols import Catalog, Engine, Written
+    from phlo.schemas.model import TableSchema
+
+FEW = 20
+"""Below so many rows a share says little: ``max_rejected`` counts from here on."""
+
+
+@dataclass(frozen=True)
+class Loaded(Load):
+    """A load as the ledger has it, and what else a summary says of it."""
+
+    corrections_rejected: int = 0
+    """Rejected rows whose key is in the table: the old row stays there."""
+    extra_fields: dict[str, int] = field(default_factory=dict)
+    """Fields of the source that the schema does not have, and in how many rows they were."""
+    reasons: dict[str, int] = field(default_factory=dict)
+    """Rejected rows by what is wrong with them."""
+
+
+def load_id(run_id: str, table: str, partition: dt.date | None) -> str:
+    """Name a load: the same for the same run, table and partition.
+
+    >>> load_id("20240120-143022-3fa9", "raw.glucose_entries", dt.date(2024, 1, 20))
+    '73928f475bb9bdb5c902'
+    """
+    text = f"{run_id}\n{table}\n{partition or ''}"
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def write_loads(
+    ingestion: Ingestion,
+    staged: Sequence[Staged],
+    engine: Engine,
+    catalog: Catalog,
+    ref: str,
+    reporter: Reporter | None = None,
+) -> list[Loaded]:
+    """Validate staged partitions of one ingestion and write them on a ref.
+
+    Raises ``TooManyRejected`` when a load has more rejected rows than the ingestion allows, once those are in
+    ``rejected.<table>`` on the ref; ``SchemaError`` and ``SchemaMismatch`` before anything is written.
+    """
+    reporter = reporter or SilentReporter()
+    recorded = {load.load_id: load for load in catalog.loads(ref)}
+    done = [_again(recorded[each.load_id]) for each in staged if each.load_id in recorded]
+    todo = sorted(
+        (each for each in staged if each.load_id not in recorded), key=lambda each: each.partition or dt.date.min
+    )
+    schema = _schema(ingestion, todo, catalog, ref)
+    for group in _snapshots(ingestion, todo):
+        done += _write(ingestion, group, schema, engine, catalog, ref, reporter)
+    return sorted(done, key=lambda load: load.partition or "")
+
+
+def summarize(loads: Iterable[Loaded]) -> list[Loaded]:
+    """Add loads up by table, in the order the tables come."""
+    totals: dict[str, Loaded] = {}
+    for load in loads:
+        total = totals.get(load.table)
+        totals[load.table] = replace(load, partition=None, load_id="") if total is None else _sum(total, load)
+    return list(totals.values())
+
+
+def _write(
+    ingestion: Ingestion,
+    staged: Sequence[Staged],
+    schema: TableSchema,
+    engine: Engine,
+    catalog: Catalog,
+    ref: str,
+    reporter: Reporter,
+) -> list[Loaded]:
+    """Apply some loads in one snapshot."""
+    days = [each.partition for each in staged if each.partition is not None]
+    folder = staged[0].folder.parent
+    with ExitStack() as stack:
+        good = stack.enter_context(Spool(good_schema(schema, partitioned=ingestion.partitioned), folder))
+        rejected = stack.enter_context(Spool(rejected_schema(partitioned=ingestion.partitioned), folder))
+        found = [validate(each, schema, ingestion, good, rejected, reporter) for each in staged]
+        if rejected.rows or ingestion.rejected_table in catalog.pin(ref).tables:
+            engine.write(ingestion.rejected_table, rejected.contents(), ref, mode="replace", partitions=days)
+        _refuse_too_many(ingestion, staged, found, ref)
+        written = engine.write(
+            ingestion.table,
+            good.contents(),
+            ref,
+            mode=ingestion.merge_strategy,
+            keys=ingestion.unique_key if ingestion.merge_strategy == "merge" else (),
+            partitions=days,
+            deduplication=ingestion.deduplication,
+        )
+    loads = [_loaded(ingestion, each, what) for each, what in zip(staged, found, strict=True)]
+    loads = _counted(loads, [what.good for what in found], written)
+    for load in loads:
+        catalog.record_load(ref, Load(**{each.name: getattr(load, each.name) for each in fields(Load)}))
+    return loads
+
+
+def _schema(ingestion: Ingestion, staged: Sequence[Staged], catalog: Catalog, ref: str) -> TableSchema:
+    """The columns to validate by: the model's, or what the rows and the table have."""
+    if ingestion.validation_schema is not None:
+        return read_model(ingestion.validation_schema)
+    exists = ingestion.table in catalog.pin(ref).tables
+    known = catalog.load(ingestion.table, ref).schema().as_arrow() if exists else None
+    return infer_schema(ingestion, staged, known)
+
+
+def _snapshots(ingestion: Ingestion, staged: Sequence[Staged]) -> list[Sequence[Staged]]:
+    """Which loads may share a snapshot: all, but where the first of equal keys counts it is the first of each load."""
+    if ingestion.merge_strategy == "merge" and ingestion.deduplication == "first":
+        return [[each] for each in staged]
+    return [staged] if staged else []
+
+
+def _refuse_too_many(ingestion: Ingestion, staged: Sequence[Staged], found: Sequence[Validated], ref: str) -> None:
+    over = [
+        (each, what)
+        for each, what in zip(staged, found, strict=True)
+        if (what.rejected and ingestion.on_invalid == "fail")
+        or (what.read >= FEW and what.rejected > ingestion.max_rejected * what.read)
+    ]
+    if over:
+        reasons = sum((what.reasons for _, what in over), Counter[str]())
+        raise TooManyRejected(
+            table=ingestion.table_name,
+            rejected=sum(what.rejected for _, what in over),
+            read=sum(what.read for _, what in over),
+            loads=", ".join(str(each.partition or "all") for each, _ in over),
+            reasons="; ".join(f"{kind} ({count})" for kind, count in reasons.most_common(3)),
+            ref=ref,
+        )
+
+
+def _loaded(ingestion: Ingestion, staged: Staged, found: Validated) -> Loaded:
+    return Loaded(
+        table=ingestion.table,
+        partition=str(staged.partition) if staged.partition else None,
+        load_id=staged.load_id,
+        rows_read=found.read,
+        rows_rejected=found.rejected,
+        extra_fields=dict(found.extra_fields),
+        reasons=dict(found.reasons),
+    )
+
+
+def _counted(loads: list[Loaded], good: Sequence[int], written: Written) -> list[Loaded]:
+    if len(loads) == 1:
+        return [
+            replace(
+                loads[0],
+                rows_written=written.inserted,
+                rows_updated=written.updated,
+                rows_unchanged=written.unchanged,
+            )
+        ]
+    return [replace(load, rows_written=rows) for load, rows in zip(loads, good, strict=True)]
+
+
+def _again(load: Load) -> Loaded:
+    """A load that the ref has already."""
+    return Loaded(**{each.name: getattr(load, each.name) for each in fields(Load)})
+
+
+def _sum(total: Loaded, load: Loaded) -> Loaded:
+    counts = [each.name for each in fields(Load) if each.name.startswith("rows_")] + ["corrections_rejected"]
+    added: dict[str, Any] = {name: getattr(total, name) + getattr(load, name) for name in counts}
+    return replace(
+        total,
+        **added,
+        extra_fields=dict(Counter(total.extra_fields) + Counter(load.extra_fields)),
+        reasons=dict(Counter(total.reasons) + Counter(load.reasons)),
+    )
