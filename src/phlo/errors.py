@@ -128,6 +128,22 @@ class UnknownTemplate(UsageError):
     hint = "the templates are {known}"
 
 
+class InvalidAnswer(UsageError):
+    """An answer to `phlo create-workflow` that can't be."""
+
+    code = "invalid-answer"
+    message = "{question}: `{value}` will not do"
+    hint = "{fix}"
+
+
+class UnknownDomain(UsageError):
+    """A domain that no test is named for."""
+
+    code = "unknown-domain"
+    message = "There are no tests of a domain `{name}`{nearest}"
+    hint = "`phlo test` runs all tests; a domain's are tests/test_DOMAIN_*.py"
+
+
 # ── project ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -191,6 +207,22 @@ class ProjectExists(ProjectError):
     code = "project-exists"
     message = "`{path}` is already a {kind}; nothing was touched"
     hint = "choose another name, or move it away"
+
+
+class WorkflowExists(ProjectError):
+    """A workflow that is to be created is there already."""
+
+    code = "workflow-exists"
+    message = "`{table}` has a workflow already, in {file}; nothing was written"
+    hint = "edit that file, or create the workflow under another table name"
+
+
+class SchemaFileBroken(ProjectError):
+    """A schema file that is to be extended is not Python."""
+
+    code = "schema-file-broken"
+    message = "`{file}` can not be extended (line {line}): {detail}; nothing was written"
+    hint = "mend the file and run the command again"
 
 
 # ── source ───────────────────────────────────────────────────────────────────────────────────────────────

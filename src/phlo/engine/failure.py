@@ -24,19 +24,20 @@ def explained(sql: str) -> Iterator[None]:
 
 
 def query_failed(error: Exception, sql: str) -> QueryFailed:
-    """Turn an error of the engine into ``QueryFailed``, with the line of the user's SQL that it is about.
+    r"""Turn an error of the engine into ``QueryFailed``, with the line of the user's SQL that it is about.
 
     The engine points into the SQL it was given, which is the dialect's translation on a single line; what it points
     at is looked for in the user's.
 
-    >>> failed = query_failed(ValueError("Binder Error: no column\\n\\nLINE 1: SELECT sgw\\n               ^"), "SELECT\\n sgw")
+    >>> failed = query_failed(ValueError('Binder Error: no column "sgw"'), "SELECT *, \n sgw FROM raw.t")
     >>> str(failed), failed.next_step
-    ('The query failed: Binder Error: no column', 'line 2: `sgw`')
+    ('The query failed: Binder Error: no column "sgw"', 'line 2: `sgw FROM raw.t`')
     """
     detail, _, excerpt = str(error).partition("\n\nLINE ")
     lines = sql.splitlines() or [""]
-    number = _line(_pointed_at(excerpt), lines)
-    where = f"line {number}: `{lines[number - 1].strip()}`" if number else f"the query: `{' '.join(sql.split())[:200]}`"
+    words = [_pointed_at(excerpt), *re.findall(r"[\"'`](\w+)[\"'`]", detail)]
+    number = next((number for word in words if word and (number := _line(word, lines))), len(lines) == 1)
+    where = f"line {number:d}: `{lines[number - 1].strip()}`" if number else f"in `{' '.join(sql.split())[:200]}`"
     return QueryFailed(detail=" ".join(detail.split()), where=where)
 
 
@@ -49,8 +50,6 @@ def _pointed_at(excerpt: str) -> str:
 
 
 def _line(word: str, lines: list[str]) -> int:
-    """The first line that holds a word, counted from 1; 0 where it can not be told."""
-    if len(lines) == 1:
-        return 1
+    """The first line that holds a word, counted from 1; 0 where none does."""
     pattern = re.compile(rf"\b{re.escape(word)}\b", re.IGNORECASE)
-    return next((number for number, line in enumerate(lines, 1) if word and pattern.search(line)), 0)
+    return next((number for number, line in enumerate(lines, 1) if pattern.search(line)), 0)

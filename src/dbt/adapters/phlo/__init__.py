@@ -1,1 +1,6 @@
-"""Where dbt looks for the adapter."""
+"""Where dbt looks for the adapter ``type: phlo``; it is phlo.transform.adapter."""
+
+from phlo.profiles import open_lake
+from phlo.transform.adapter import plugin
+
+Plugin = plugin(open_lake)

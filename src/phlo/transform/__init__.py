@@ -1,0 +1,1 @@
+"""dbt on a ref: the models' graph, running them, and the adapter ``type: phlo`` through which dbt reads and writes."""

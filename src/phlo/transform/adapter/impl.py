@@ -1,0 +1,146 @@
+"""The adapter: what dbt asks about the ref, answered from the catalog, and what materializations write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from dbt.adapters.base.meta import available
+from dbt.adapters.contracts.connection import AdapterResponse
+from dbt.adapters.events.logging import AdapterLogger
+from dbt.adapters.sql import SQLAdapter
+from dbt.flags import get_flags
+
+from phlo.transform import write
+from phlo.transform.adapter import byhand
+from phlo.transform.adapter.connections import PhloConnectionManager
+from phlo.transform.adapter.relation import PhloRelation
+from phlo.transform.session import current
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dbt.adapters.base import BaseRelation
+    from dbt.adapters.trino.column import TrinoColumn
+
+logger = AdapterLogger("Phlo")
+
+
+class PhloAdapter(SQLAdapter):
+    """dbt on one ref of a Phlo lake."""
+
+    ConnectionManager = PhloConnectionManager
+    Relation = PhloRelation
+    open_lake: ClassVar[byhand.OpenLake]
+
+    def __init__(self, config: Any, mp_context: Any) -> None:
+        super().__init__(config, mp_context)
+        if current() is None:
+            with self.connections.exception_handler(""):
+                byhand.prepare(
+                    type(self).open_lake, Path(config.project_root), config.target_name, config.credentials.ref
+                )
+
+    @classmethod
+    def date_function(cls) -> str:
+        """The dialect's present time."""
+        return "now()"
+
+    @classmethod
+    def is_cancelable(cls) -> bool:
+        """Whether a running query can be stopped from another thread."""
+        return False
+
+    # ── the run ──────────────────────────────────────────────────────────────────────────────────────────
+
+    @available.parse_none
+    def begin_run(self, selected: Iterable[str]) -> str:
+        """Open the ref of a command typed by hand; a run of Phlo's has opened its own."""
+        with self.connections.exception_handler(""):
+            byhand.begin(get_flags().WHICH, self._tables(selected), logger.info)
+        return ""
+
+    @available.parse_none
+    def end_run(self, results: Iterable[Any]) -> str:
+        """Publish that ref, or keep it when a node failed."""
+        failed = sum(str(result.status) in ("error", "fail", "runtime error") for result in results)
+        with self.connections.exception_handler(""):
+            byhand.end(failed, logger.info)
+        return ""
+
+    def _tables(self, selected: Iterable[str]) -> list[str]:
+        nodes = self._macro_resolver.nodes
+        kinds = ("model", "seed", "snapshot")
+        chosen = (nodes[unique_id] for unique_id in selected if unique_id in nodes)
+        return [f"{node.schema}.{node.alias}" for node in chosen if str(node.resource_type) in kinds]
+
+    # ── what materializations write ──────────────────────────────────────────────────────────────────────
+
+    @available.parse_none
+    def write_table(self, relation: PhloRelation, sql: str, partition_by: str | None = None) -> AdapterResponse:
+        """Replace a table by a query's rows."""
+        return self._built(
+            "TABLE", write.replace_table(byhand.session(), relation.table_name, sql, partition_by=partition_by)
+        )
+
+    @available.parse_none
+    def write_view(self, relation: PhloRelation, sql: str) -> AdapterResponse:
+        """Store a query."""
+        return self._built("VIEW", write.create_view(byhand.session(), relation.table_name, sql))
+
+    def _built(self, code: str, built: write.Built) -> AdapterResponse:
+        return AdapterResponse(_message=str(built), code=code, rows_affected=built.rows)
+
+    # ── what dbt asks of the catalog ─────────────────────────────────────────────────────────────────────
+
+    def list_schemas(self, database: str) -> list[str]:
+        """List the namespaces."""
+        del database
+        pin = byhand.session().pin()
+        return sorted({name.split(".")[0] for name in (*pin.tables, *pin.views)})
+
+    @available.parse(lambda *_, **__: False)
+    def check_schema_exists(self, database: str, schema: str) -> bool:
+        """Whether a namespace can be written: any can, a table's own creation makes it."""
+        del database, schema
+        return True
+
+    def list_relations_without_caching(self, schema_relation: BaseRelation) -> list[BaseRelation]:
+        """List a namespace's tables and views."""
+        pin, prefix = byhand.session().pin(), f"{schema_relation.schema}."
+        return [
+            self.Relation.create(
+                database=schema_relation.database,
+                schema=schema_relation.schema,
+                identifier=name.removeprefix(prefix),
+                type=kind,
+            )
+            for kind, names in (("table", pin.tables), ("view", pin.views))
+            for name in names
+            if name.startswith(prefix)
+        ]
+
+    @available.parse_list
+    def get_columns_in_relation(self, relation: BaseRelation) -> list[TrinoColumn]:
+        """List a relation's columns with Trino's types; none, where there is no such relation."""
+        found = write.columns(byhand.session(), relation.table_name)
+        return [self.Column.from_description(name, kind) for name, kind in found]
+
+    @available.parse_none
+    def drop_relation(self, relation: BaseRelation) -> None:
+        """Drop a table or view from the ref."""
+        self.cache_dropped(relation)
+        write.drop(byhand.session(), relation.table_name)
+
+    def create_schema(self, relation: BaseRelation) -> None:
+        """Do nothing: a namespace is as soon as it has a table."""
+
+    @available.parse_none
+    def drop_schema(self, relation: BaseRelation) -> None:
+        """Drop everything in a namespace from the ref."""
+        for each in self.list_relations_without_caching(relation):
+            self.drop_relation(each)
+        self.cache.drop_schema(relation.database, relation.schema)
+
+    def expand_column_types(self, goal: BaseRelation, current: BaseRelation) -> None:
+        """Do nothing: no type of the lake's has a length."""

@@ -1,0 +1,98 @@
+"""dbt in this process: quiet, without telemetry, and with everything it writes in the project's state folder."""
+
+from __future__ import annotations
+
+import gc
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from phlo.errors import DbtProjectBroken
+from phlo.protocols import Pin
+from phlo.transform.session import Session, using
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from phlo.project import Project
+
+QUIET = (
+    "--log-level", "none",
+    "--log-level-file", "none",
+    "--no-print",
+    "--no-use-colors",
+    "--no-version-check",
+    "--no-write-json",
+    "--no-send-anonymous-usage-stats",
+)  # fmt: skip
+
+
+def parse(project: Project) -> Any:
+    """Read the dbt project and return dbt's manifest; raise ``DbtProjectBroken`` with dbt's words."""
+    with using(Session(_Nothing(), None, "none", project.settings.dialect)):  # type: ignore[arg-type]
+        return invoke(project, "parse").result
+
+
+def invoke(project: Project, command: str, *args: str, callbacks: tuple[Callable[[Any], None], ...] = ()) -> Any:
+    """Run one dbt command through the session in use; raise ``DbtProjectBroken`` where dbt itself can not go on."""
+    runner = _dbt_runner()
+    state = project.state / "dbt"
+    folders = (
+        "--project-dir", str(project.dbt),
+        "--profiles-dir", str(_profiles(project)),
+        "--target-path", str(state / "target"),
+        "--log-path", str(state / "logs"),
+    )  # fmt: skip
+    with _here():
+        outcome = runner(callbacks=list(callbacks)).invoke([*QUIET, command, *folders, *args])
+    if outcome.exception is not None:
+        raise DbtProjectBroken(folder=project.dbt, detail=_in_one_line(outcome.exception)) from outcome.exception
+    return outcome
+
+
+def _dbt_runner() -> Any:
+    """Import dbt: 1.7 CPU seconds of classes, of which the collector of garbage takes its share for nothing."""
+    gc.disable()
+    try:
+        from dbt.cli.main import dbtRunner
+    finally:
+        gc.enable()
+    return dbtRunner
+
+
+def _profiles(project: Project) -> Path:
+    """The folder of the profile: the dbt project's own, else one made from the profile's name."""
+    if (project.dbt / "profiles.yml").is_file():
+        return project.dbt
+    import yaml
+
+    settings = yaml.safe_load((project.dbt / "dbt_project.yml").read_text()) or {}
+    name = settings.get("profile") or settings.get("name") or "phlo"
+    folder = project.state / "dbt" / "profiles"
+    folder.mkdir(parents=True, exist_ok=True)
+    profile = {name: {"target": "main", "outputs": {"main": {"type": "phlo", "threads": 1}}}}
+    (folder / "profiles.yml").write_text(yaml.safe_dump(profile))
+    return folder
+
+
+@contextmanager
+def _here() -> Iterator[None]:
+    """Come back to the working folder, which dbt leaves for its project's."""
+    folder = Path.cwd()
+    try:
+        yield
+    finally:
+        os.chdir(folder)
+
+
+def _in_one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+class _Nothing:
+    """A catalog without tables: parsing asks none of them."""
+
+    def pin(self, ref: str) -> Pin:
+        """Resolve nothing."""
+        return Pin(ref, {})

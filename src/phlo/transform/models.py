@@ -1,0 +1,170 @@
+"""The project's dbt models as records: what each makes, and which tables it is made from.
+
+dbt itself reads the project, which costs seconds, so its answer is kept in the state folder and read again only when
+a file of the dbt project, or dbt or Phlo itself, changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from phlo.project import Project
+
+KINDS = ("model", "seed", "snapshot")
+LEFT_OUT = frozenset({"target", "logs", "dbt_packages", ".git", "__pycache__"})
+"""Folders whose files do not change what dbt reads; packages count by their lock file."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A table or view that dbt makes."""
+
+    name: str
+    table: str
+    """``schema.name``, in the catalog."""
+    unique_id: str
+    kind: str
+    """model, seed or snapshot."""
+    materialization: str
+    path: str
+    """Its file, from the project's root."""
+    parents: tuple[str, ...] = ()
+    """The tables it is made from: sources, other models, and what its ephemeral models are made from."""
+    sources: tuple[str, ...] = ()
+    """Those of its parents that are sources, as dbt selects them: ``source:raw_iceberg.glucose_entries``."""
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """The descriptions of its columns."""
+
+
+def graph(project: Project) -> list[Model]:
+    """List the models, parents first; empty where the project has no dbt project.
+
+    Raises ``DbtProjectBroken`` with dbt's words.
+    """
+    if not (project.dbt / "dbt_project.yml").is_file() or not model_names(project.dbt):
+        return []
+    kept, fingerprint = project.state / "dbt" / "graph.json", _fingerprint(project.dbt)
+    if kept.is_file():
+        stored = json.loads(kept.read_text())
+        if stored["fingerprint"] == fingerprint:
+            return [_read(record) for record in stored["models"]]
+    from phlo.transform.dbt import parse
+
+    models = _models(parse(project), project)
+    _keep(kept, {"fingerprint": fingerprint, "models": [asdict(model) for model in models]})
+    return models
+
+
+def model_names(folder: Path) -> list[str]:
+    """Name the models by their files alone: what a dbt project has, without dbt.
+
+    Macros and tests are files of SQL too; folders of these names are left out.
+    """
+    skipped = LEFT_OUT | {"macros", "tests", "analyses"}
+    return sorted({path.stem for path in _files(folder, skipped) if path.suffix in (".sql", ".csv")})
+
+
+def _models(manifest: Any, project: Project) -> list[Model]:
+    nodes = {unique_id: node for unique_id, node in manifest.nodes.items() if str(node.resource_type) in KINDS}
+    order = sorted(nodes, key=lambda unique_id: (_depth(unique_id, nodes), unique_id))
+    return [
+        _model(nodes[unique_id], manifest, project)
+        for unique_id in order
+        if nodes[unique_id].config.materialized != "ephemeral"
+    ]
+
+
+def _depth(unique_id: str, nodes: Mapping[str, Any], known: dict[str, int] | None = None) -> int:
+    known = {} if known is None else known
+    if unique_id not in known:
+        above = [parent for parent in _above(nodes[unique_id]) if parent in nodes]
+        known[unique_id] = 1 + max((_depth(parent, nodes, known) for parent in above), default=0)
+    return known[unique_id]
+
+
+def _model(node: Any, manifest: Any, project: Project) -> Model:
+    parents = dict.fromkeys(_tables_above(node, manifest))
+    sources = [unique_id for unique_id in _reached(node, manifest) if unique_id in manifest.sources]
+    file = project.dbt / node.original_file_path
+    return Model(
+        name=node.name,
+        table=f"{node.schema}.{node.alias}",
+        unique_id=node.unique_id,
+        kind=str(node.resource_type),
+        materialization=str(node.config.materialized),
+        path=str(file.relative_to(project.root)) if file.is_relative_to(project.root) else str(file),
+        parents=tuple(parents),
+        sources=tuple(f"source:{manifest.sources[s].source_name}.{manifest.sources[s].name}" for s in sources),
+        description=node.description,
+        tags=tuple(node.tags),
+        meta=dict(node.meta or node.config.meta),
+        columns={name: column.description for name, column in node.columns.items()},
+    )
+
+
+def _tables_above(node: Any, manifest: Any) -> Iterator[str]:
+    for unique_id in _reached(node, manifest):
+        if unique_id in manifest.sources:
+            source = manifest.sources[unique_id]
+            yield f"{source.schema}.{source.identifier}"
+        else:
+            parent = manifest.nodes[unique_id]
+            yield f"{parent.schema}.{parent.alias}"
+
+
+def _reached(node: Any, manifest: Any) -> Iterator[str]:
+    """The nearest parents that are tables or views: an ephemeral model stands for its own parents."""
+    for unique_id in _above(node):
+        parent = manifest.nodes.get(unique_id)
+        if parent is not None and parent.config.materialized == "ephemeral":
+            yield from _reached(parent, manifest)
+        elif parent is not None or unique_id in manifest.sources:
+            yield unique_id
+
+
+def _above(node: Any) -> list[str]:
+    # A seed depends on macros alone.
+    return list(getattr(node.depends_on, "nodes", ()))
+
+
+def _read(record: dict[str, Any]) -> Model:
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
+    return Model(**values)
+
+
+def _keep(path: Path, record: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_text(json.dumps(record, default=str))
+    draft.replace(path)
+
+
+def _fingerprint(folder: Path) -> str:
+    """Change with every file that dbt may read, and with the versions of those who read."""
+    digest = hashlib.sha256(f"{version('phlo')} {version('dbt-core')} {folder}".encode())
+    for path in sorted(_files(folder, LEFT_OUT)):
+        stat = path.stat()
+        digest.update(f"{path}\0{stat.st_mtime_ns}\0{stat.st_size}\n".encode())
+    # env_var() in a model or a yml file makes the environment part of the project.
+    for name in sorted(os.environ):
+        if name.startswith("DBT_"):
+            digest.update(f"{name}={os.environ[name]}\n".encode())
+    return digest.hexdigest()
+
+
+def _files(folder: Path, skipped: frozenset[str]) -> Iterator[Path]:
+    for where, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in skipped]
+        yield from (type(folder)(where, name) for name in files)

@@ -1,0 +1,108 @@
+"""What a materialization does to the ref: SELECT in, a table or a view out.
+
+Rows stream from DuckDB into Iceberg in batches. A table that keeps its columns is replaced in place, so that its
+history goes on; one whose columns changed is dropped and created on the ref, which readers of main never see.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from phlo.iceberg.tables import iceberg_schema
+from phlo.protocols import View
+from phlo.transform.columns import columns_of, columns_of_query, storable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from phlo.transform.session import Session
+
+BATCH_ROWS = 122_880
+"""Rows of one Arrow batch: one row group of DuckDB's."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """What came of a model."""
+
+    rows: int | None
+    """How many rows its SELECT returned; None for a view, which returns none yet."""
+
+    def __str__(self) -> str:
+        return "view" if self.rows is None else f"{self.rows:,} row{'' if self.rows == 1 else 's'}"
+
+
+def replace_table(session: Session, name: str, sql: str, *, partition_by: str | None = None) -> Built:
+    """Make a table of exactly the rows that a query returns."""
+    with session.query(sql) as relation:
+        counted = _Counted(storable(relation))
+        _make_way(session, name, counted.columns, partition_by, counted.schema)
+        session.engine.write(name, counted.reader(), session.ref, mode="replace")
+    return Built(counted.rows)
+
+
+def create_view(session: Session, name: str, sql: str) -> Built:
+    """Store a query under a name, after a look at whether it runs and what its columns are."""
+    with session.query(sql) as relation:
+        columns = columns_of_query(storable(relation))
+    view, pin = View(sql, columns), session.pin()
+    if name in pin.tables:
+        session.catalog.drop_table(name, session.ref)
+    if pin.views.get(name) != view:
+        session.catalog.put_view(name, view, session.ref)
+    return Built(None)
+
+
+def drop(session: Session, name: str) -> None:
+    """Drop a table or a view from the ref, if it is there."""
+    pin = session.pin()
+    if name in pin.tables:
+        session.catalog.drop_table(name, session.ref)
+    elif name in pin.views:
+        session.catalog.drop_view(name, session.ref)
+
+
+def columns(session: Session, name: str) -> tuple[tuple[str, str], ...]:
+    """List a relation's columns with Trino's names of their types; none, where there is no such relation."""
+    pin = session.pin()
+    if name in pin.tables:
+        return columns_of(session.catalog.open_pinned(name, pin).schema())
+    view = pin.views.get(name)
+    return view.columns if view else ()
+
+
+class _Counted:
+    """The rows of a DuckDB relation, counted as they pass."""
+
+    def __init__(self, relation: Any) -> None:
+        self.rows = 0
+        self._reader = relation.to_arrow_reader(BATCH_ROWS)
+        self.schema: pa.Schema = self._reader.schema
+        self.columns = columns_of(iceberg_schema(self.schema))
+
+    def reader(self) -> pa.RecordBatchReader:
+        """Stream the rows, once."""
+        return pa.RecordBatchReader.from_batches(self.schema, self._batches())
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._reader:
+            self.rows += batch.num_rows
+            yield batch
+
+
+def _make_way(
+    session: Session, name: str, wanted: tuple[tuple[str, str], ...], partition_by: str | None, schema: pa.Schema
+) -> None:
+    """Drop what can not become the wanted table: a view, or a table of other columns."""
+    pin = session.pin()
+    if name in pin.views:
+        session.catalog.drop_view(name, session.ref)
+    elif name in pin.tables:
+        if columns(session, name) == wanted:
+            return
+        session.catalog.drop_table(name, session.ref)
+    if partition_by:
+        session.catalog.create_table(name, schema, session.ref, partition_by=partition_by)
