@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import phlo
 from phlo.quality import NullCheck, RangeCheck, SchemaCheck, UniqueCheck
+
 from workflows.schemas.nightscout import FactDailyGlucoseMetrics, FactGlucoseReadings
 
 

@@ -7,9 +7,9 @@ import os
 import re
 from datetime import date, timedelta
 
+import phlo
 from dlt.sources.rest_api import rest_api_source
 
-import phlo
 from workflows.schemas.nightscout import RawGlucoseEntries
 
 BASE_URL = "https://gwp-diabetes.fly.dev/api/v1"
@@ -41,7 +41,7 @@ def glucose_entries(partition_date: str):
                     "endpoint": {
                         "path": "entries.json",
                         "params": {
-                            # Without a count Nightscout sends 10 entries; a day has 288, or 1,440 from the fastest sensors.
+                            # Without a count Nightscout sends 10 entries; a day has 288, some sensors have 1,440.
                             "count": 10000,
                             # Nightscout compares these as text, so both are UTC in the form it stores.
                             "find[dateString][$gte]": f"{partition_date}T00:00:00.000Z",

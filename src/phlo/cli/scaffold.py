@@ -1,0 +1,180 @@
+"""``phlo init``, ``create-workflow`` and ``test``: what a user does before and beside running."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from phlo.cli.render import current_project, say
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+TREES = {
+    "minimal": """\
+  {name}/
+  ├── pyproject.toml       # Project dependencies
+  ├── .env.example         # Environment variables template
+  ├── workflows/           # Your workflow definitions
+  │   ├── ingestion/       # Data ingestion workflows
+  │   └── schemas/         # Pandera validation schemas
+  ├── transforms/dbt/      # dbt transformation models
+  └── tests/               # Workflow tests""",
+    "glucose": """\
+  {name}/
+  ├── pyproject.toml       # Project dependencies
+  ├── .env.example         # Environment variables template
+  ├── .phlo/               # API views, alert rules, Dagster workspace
+  ├── contracts/           # Data contracts
+  ├── workflows/           # Your workflow definitions
+  │   ├── ingestion/       # Data ingestion workflows
+  │   ├── schemas/         # Pandera validation schemas
+  │   └── quality/         # Data quality checks
+  ├── transforms/dbt/      # dbt transformation models
+  └── tests/               # Workflow tests""",
+}
+
+QUESTIONS = {
+    "kind": "Workflow type",
+    "domain": "Domain name",
+    "table": "Table name",
+    "unique_key": "Unique key field",
+    "cron": "Cron schedule",
+    "base_url": "API base URL",
+}
+DEFAULTS = {"kind": "ingestion", "cron": "0 */1 * * *"}
+NO_TESTS = 5
+"""What pytest exits with when it finds no test."""
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--template",
+    default="minimal",
+    show_default=True,
+    metavar="TEMPLATE",
+    help="minimal: an empty project; glucose: a complete platform for CGM data from Nightscout.",
+)
+def init(name: str, template: str) -> None:
+    """Make a new project in ./NAME (or another folder: the last part of the path is the project's name)."""
+    import os
+    from pathlib import Path
+
+    from phlo.scaffold.init import init_project
+
+    target = Path(os.path.abspath(name)) if name else Path()  # noqa: PTH100  `.` and `..` have no name of their own
+    init_project(target.name, target.parent, template)
+    click.echo("🚀 Phlo Project Initializer\n")
+    click.echo(f"Creating new project: {target.name}\n")
+    click.echo(f"✅ Successfully initialized Phlo project: {target.name}\n")
+    click.echo("📁 Created structure:")
+    click.echo(TREES[template].format(name=target.name))
+    follow = "phlo create-workflow" if template == "minimal" else "cp .env.example .env   # name your Nightscout site"
+    say(f"\nNext steps:\n  cd {name}\n  pip install -e .\n  {follow}")
+
+
+@click.command("create-workflow")
+@click.option("--type", "kind", metavar="TYPE", help="ingestion (the default) or quality.")
+@click.option("--domain", help="What the workflow belongs to, such as nightscout.")
+@click.option("--table", help="The table it fills or checks.")
+@click.option("--unique-key", metavar="FIELD", help="The field that tells rows apart; several with commas.")
+@click.option("--cron", metavar="CRON", help='Schedule in five fields (default: "0 */1 * * *"); "" for none.')
+@click.option("--base-url", metavar="URL", help="Where the source is.")
+@click.option("--path", default="", metavar="PATH", help="What comes after the base URL, such as entries.json.")
+def create_workflow(path: str, **given: str | None) -> None:
+    """Add a workflow to this project: a schema, an ingestion and a test. Asks for what no option says."""
+    from phlo.scaffold.workflow import create_workflow as create
+
+    project = current_project()
+    answers = _ask(given)
+    files = create(project.root, path=path, **answers)
+    click.echo(f"\n🚀 Creating {answers['kind']} workflow for {answers['domain']}.{answers['table']}...\n")
+    click.echo("✅ Created files:")
+    for file in files:
+        click.echo(f"  ✓ {file.path}{' (updated)' if file.updated else ''}")
+    click.echo("\n<- Next steps:")
+    for number, step in enumerate(_next_steps(answers, [str(file.path) for file in files]), 1):
+        click.echo(f"  {number}. {step}")
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[DOMAIN] [PYTEST OPTION]...")
+def test(arguments: tuple[str, ...]) -> None:
+    """Run the project's tests with pytest, or those of one domain: tests/test_DOMAIN*.py and tests/DOMAIN/."""
+    import os
+    import subprocess
+
+    project = current_project()
+    chosen = _choose_tests(project.root, arguments)
+    path = os.pathsep.join(filter(None, [str(project.root), os.environ.get("PYTHONPATH", "")]))
+    command = [_python(project.root), "-m", "pytest", *chosen]
+    code = subprocess.run(command, cwd=project.root, env={**os.environ, "PYTHONPATH": path}, check=False).returncode
+    if code == NO_TESTS:
+        say("There are no such tests yet; `phlo create-workflow` writes one with each workflow.")
+    click.get_current_context().exit(code)
+
+
+def _ask(given: Mapping[str, str | None]) -> dict[str, str]:
+    """Take the options, and prompt for what they leave open: a source is asked for ingestions only."""
+    answers: dict[str, Any] = {}
+    for name, question in QUESTIONS.items():
+        if name in ("cron", "base_url") and answers["kind"] != "ingestion":
+            continue
+        value = given[name]
+        answers[name] = value if value is not None else _prompt(question, DEFAULTS.get(name), name)
+    return answers
+
+
+def _prompt(question: str, default: str | None, name: str) -> str:
+    try:
+        answer: str = click.prompt(question, default=default, show_default=False)
+    except click.Abort:
+        import sys
+
+        if sys.stdin.isatty():
+            raise
+        if default is not None:
+            return default
+        option = {"kind": "type"}.get(name, name).replace("_", "-")
+        raise click.UsageError(f"`{question}` has no answer; give it as --{option}") from None
+    return answer
+
+
+def _next_steps(answers: Mapping[str, str], files: Sequence[str]) -> list[str]:
+    from phlo.cli.main import COMMANDS
+
+    table = answers["table"].rpartition(".")[2]
+    start = ["Start Dagster: phlo dev"] if "dev" in COMMANDS else [f"Run: phlo materialize {table}"]
+    try_it = f"Test: phlo test {answers['domain']}"
+    if answers["kind"] == "quality":
+        return [f"Edit checks: {files[0]}", *start, try_it]
+    schema = [file for file in files if "schemas" in file] or [f"workflows/schemas/{answers['domain']}.py"]
+    workflow = next(file for file in files if "ingestion" in file)
+    return [f"Edit schema: {schema[0]}", f"Configure API: {workflow}", *start, try_it]
+
+
+def _choose_tests(root: Path, arguments: Sequence[str]) -> list[str]:
+    """Turn a domain, where the first argument is one, into its test files; the rest is pytest's."""
+    if not arguments or arguments[0].startswith("-") or (root / arguments[0].partition("::")[0]).exists():
+        return list(arguments)
+    from phlo.errors import UnknownDomain, nearest
+
+    domain, *rest = arguments
+    folder = root / "tests"
+    files = sorted({*folder.glob(f"test_{domain}.py"), *folder.glob(f"test_{domain}_*.py")})
+    found = [*files, *([folder / domain] if (folder / domain).is_dir() else [])]
+    if not found:
+        known = {file.stem.removeprefix("test_").split("_")[0] for file in folder.glob("test_*.py")}
+        raise UnknownDomain(name=domain, nearest=nearest(domain, known))
+    return [*(str(file.relative_to(root)) for file in found), *rest]
+
+
+def _python(root: Path) -> str:
+    """Name the project's Python: its own .venv where that has pytest, else the one that runs Phlo."""
+    import sys
+
+    own = root / ".venv" / "bin" / "python"
+    return str(own) if own.exists() and list(root.glob(".venv/lib/python*/site-packages/pytest")) else sys.executable

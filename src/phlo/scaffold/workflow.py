@@ -1,0 +1,245 @@
+"""``phlo create-workflow``: a schema, a workflow and its test, which run as they are written.
+
+What a user has written is never overwritten: a schema file that exists gets one more class, everything else has to
+be new. All is decided before the first file is written.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import keyword
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from phlo.errors import InvalidAnswer, SchemaFileBroken, WorkflowExists
+from phlo.scaffold.snippets import INGESTION, INGESTION_TEST, QUALITY, QUALITY_TEST, SCHEMA_CLASS, SCHEMA_FILE
+
+Kind = Literal["ingestion", "quality"]
+
+KINDS: tuple[Kind, ...] = ("ingestion", "quality")
+CRON_FIELDS = 5
+
+
+@dataclass(frozen=True)
+class WorkflowFile:
+    """A file that was written, relative to the project."""
+
+    path: Path
+    updated: bool = False
+
+
+@dataclass(frozen=True)
+class _Answers:
+    domain: str
+    table: str
+    keys: tuple[str, ...]
+    cron: str
+    base_url: str
+    path: str
+
+    @property
+    def short(self) -> str:
+        """The table's name without its namespace."""
+        return self.table.rpartition(".")[2]
+
+    @property
+    def model(self) -> str:
+        return "Raw" + "".join(part.capitalize() for part in self.short.split("_"))
+
+    @property
+    def source(self) -> str:
+        """The unique key as Python source: one string, or a list."""
+        return json.dumps(self.keys[0] if len(self.keys) == 1 else list(self.keys))
+
+
+def create_workflow(
+    root: Path,
+    *,
+    kind: str = "ingestion",
+    domain: str,
+    table: str,
+    unique_key: str,
+    cron: str = "",
+    base_url: str = "",
+    path: str = "",
+) -> list[WorkflowFile]:
+    """Write the files of a workflow into the project at ``root`` and return them: schema, workflow, test.
+
+    ``unique_key`` may name several columns, separated by commas; an empty ``cron`` means no schedule; the source is
+    ``base_url`` and ``path``, which answers a JSON list.
+
+    Raises ``InvalidAnswer`` for an answer that can't be, ``WorkflowExists`` where there is one already, and
+    ``SchemaFileBroken`` for a schema file that is not Python; nothing is written then.
+    """
+    answers = _check(kind, domain, table, unique_key, cron, base_url, path)
+    contents = _ingestion(root, answers) if kind == "ingestion" else _quality(root, answers)
+    written = []
+    for file, text in contents.items():
+        known = (root / file).exists()
+        _write(root / file, text)
+        written.append(WorkflowFile(file, updated=known))
+    return written
+
+
+def _check(kind: str, domain: str, table: str, unique_key: str, cron: str, base_url: str, path: str) -> _Answers:
+    if kind not in KINDS:
+        raise InvalidAnswer(question="Workflow type", value=kind, fix=f"answer {' or '.join(KINDS)}")
+    folded = re.sub(r"[\s-]+", "_", domain.strip().lower())
+    _require_name("Domain name", folded)
+    name = table.strip().removeprefix("raw.") if kind == "ingestion" else table.strip()
+    for part in name.split(".", 1) if kind == "quality" else [name]:
+        _require_name("Table name", part)
+    keys = tuple(key.strip() for key in unique_key.split(",") if key.strip())
+    if not keys:
+        raise InvalidAnswer(question="Unique key field", value=unique_key, fix="name a field of the source, such as id")
+    if kind == "ingestion":
+        if cron.strip() and len(cron.split()) != CRON_FIELDS:
+            raise InvalidAnswer(question="Cron schedule", value=cron, fix="write five fields, such as 0 */1 * * *")
+        if urlsplit(base_url).scheme not in ("http", "https") or not urlsplit(base_url).netloc:
+            raise InvalidAnswer(question="API base URL", value=base_url, fix="write it as https://host/path")
+    return _Answers(folded, name, keys, cron.strip(), base_url.strip(), path.strip())
+
+
+def _require_name(question: str, value: str) -> None:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) or keyword.iskeyword(value):
+        raise InvalidAnswer(question=question, value=value, fix="use letters, digits and underscores")
+
+
+def _ingestion(root: Path, answers: _Answers) -> dict[Path, str]:
+    workflow = Path("workflows", "ingestion", answers.domain, f"{answers.short}.py")
+    test = Path("tests", f"test_{answers.domain}_{answers.short}.py")
+    _require_new(root, workflow, test, answers)
+    schema = Path("workflows", "schemas", f"{answers.domain}.py")
+    text = _schema(root, schema, answers)
+    values = {
+        "domain": answers.domain,
+        "table": answers.short,
+        "title": f"{answers.domain} {answers.short.replace('_', ' ')}",
+        "model": answers.model,
+        "keys": answers.source,
+        "schedule": f"    cron={json.dumps(answers.cron)},\n" if answers.cron else "",
+        "base_url": json.dumps(answers.base_url),
+        "path": json.dumps(answers.path),
+    }
+    new_model = {} if text is None else {schema: text}
+    return {**new_model, workflow: INGESTION.substitute(values), test: INGESTION_TEST.substitute(values)}
+
+
+def _quality(root: Path, answers: _Answers) -> dict[Path, str]:
+    workflow = Path("workflows", "quality", answers.domain, f"{answers.short}.py")
+    test = Path("tests", f"test_{answers.domain}_{answers.short}_quality.py")
+    for file in (workflow, test):
+        if (root / file).exists():
+            raise WorkflowExists(table=answers.table, file=file)
+    values = {
+        "domain": answers.domain,
+        "table": answers.table if "." in answers.table else f"raw.{answers.table}",
+        "short": answers.short,
+        "keys": json.dumps(list(answers.keys)),
+    }
+    return {workflow: QUALITY.substitute(values), test: QUALITY_TEST.substitute(values)}
+
+
+def _require_new(root: Path, workflow: Path, test: Path, answers: _Answers) -> None:
+    for file in (workflow, test):
+        if (root / file).exists():
+            raise WorkflowExists(table=answers.short, file=file)
+    for file in sorted((root / "workflows").rglob("*.py")):
+        if answers.short in _declared_tables(file):
+            raise WorkflowExists(table=answers.short, file=file.relative_to(root))
+
+
+def _declared_tables(file: Path) -> set[str]:
+    """Read which tables a file declares, without importing it; a file that is not Python declares none."""
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except (SyntaxError, UnicodeDecodeError):
+        return set()
+    found = set()
+    for function in ast.walk(tree):
+        for call in getattr(function, "decorator_list", []):
+            if isinstance(call, ast.Call) and ast.unparse(call.func).endswith(("phlo.ingestion", "phlo_ingestion")):
+                named = [each.value for each in call.keywords if each.arg == "table_name"]
+                constants = [str(value.value) for value in named if isinstance(value, ast.Constant)]
+                found.add(constants[0] if constants else function.name)  # type: ignore[attr-defined]
+    return found
+
+
+def _schema(root: Path, file: Path, answers: _Answers) -> str | None:
+    """Return the schema file's new text; None when it has the class already."""
+    if not (root / file).exists():
+        return SCHEMA_FILE.substitute(domain=answers.domain, classes=_class(answers, "pa", "Series"))
+    with (root / file).open(encoding="utf-8", newline="") as stream:
+        text = stream.read()
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        raise SchemaFileBroken(file=file, line=error.lineno, detail=error.msg) from error
+    if any(isinstance(node, ast.ClassDef) and node.name == answers.model for node in tree.body):
+        return None
+    newline = "\r\n" if "\r\n" in text else "\n"
+    pa, series, missing = _names(tree)
+    added = _class(answers, pa, series).replace("\n", newline)
+    return _with_imports(text, tree, missing, newline).rstrip() + newline * 3 + added
+
+
+def _class(answers: _Answers, pa: str, series: str) -> str:
+    columns = "".join(_column(key, pa, series) for key in answers.keys)
+    return SCHEMA_CLASS.substitute(table=answers.short, model=answers.model, columns=columns, pa=pa, series=series)
+
+
+def _names(tree: ast.Module) -> tuple[str, str, list[str]]:
+    """Find what a schema file calls pandera and Series, and the imports that it lacks."""
+    pa = series = ""
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                if name.name in ("pandera", "pandera.pandas"):
+                    pa = name.asname or name.name
+        elif isinstance(node, ast.ImportFrom):
+            for name in node.names:
+                if node.module == "pandera" and name.name == "pandas":
+                    pa = name.asname or name.name
+                if (node.module or "").startswith("pandera.typing") and name.name == "Series":
+                    series = name.asname or name.name
+    missing = [] if pa else ["import pandera.pandas as pa"]
+    return pa or "pa", series or "Series", missing if series else [*missing, "from pandera.typing import Series"]
+
+
+def _with_imports(text: str, tree: ast.Module, imports: list[str], newline: str) -> str:
+    if not imports:
+        return text
+    lines = text.splitlines(keepends=True)
+    last = 0
+    for position, node in enumerate(tree.body):
+        docstring = position == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if docstring or isinstance(node, (ast.Import, ast.ImportFrom)):
+            last = node.end_lineno or last
+    if last and not lines[last - 1].endswith("\n"):
+        lines[last - 1] += newline
+    return "".join([*lines[:last], *(line + newline for line in imports), *lines[last:]])
+
+
+def _column(key: str, pa: str, series: str) -> str:
+    """Write a key's column; a name that Python can't spell becomes an alias."""
+    name = re.sub(r"\W", "_", key)
+    name = f"_{name}" if name[0].isdigit() or keyword.iskeyword(name) else name
+    alias = "" if name == key else f"alias={json.dumps(key)}, "
+    return f'    {name}: {series}[str] = {pa}.Field({alias}nullable=False, description="Unique identifier")\n'
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with draft.open("w", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
