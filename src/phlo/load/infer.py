@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from phlo.declarations import SYSTEM_COLUMNS
-from phlo.errors import SchemaError
 from phlo.load.rows import decode
 from phlo.load.validate import BATCH
 from phlo.schemas.converter import storage_type
@@ -36,7 +35,6 @@ def infer_schema(ingestion: Ingestion, staged: Sequence[Staged], known: pa.Schem
                 found[name] = _common(found.get(name, arrow), arrow)
     for field in known or ():
         found[field.name] = field.type
-    _refuse_twins(ingestion, found)
     columns = tuple(Column(name, arrow) for name, arrow in found.items() if name not in SYSTEM_COLUMNS)
     return TableSchema(name=ingestion.table_name, columns=columns)
 
@@ -80,16 +78,3 @@ def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType:
     if {one, other} <= numbers:
         return pa.int64() if {one, other} == {pa.int32(), pa.int64()} else pa.float64()
     return pa.string()
-
-
-def _refuse_twins(ingestion: Ingestion, names: dict[str, pa.DataType]) -> None:
-    """SQL does not tell `Date` from `date`: a table can't have both."""
-    seen: dict[str, str] = {}
-    for name in names:
-        other = seen.setdefault(name.lower(), name)
-        if other != name:
-            raise SchemaError(
-                schema=ingestion.table_name,
-                detail=f"its rows have both `{other}` and `{name}`, which SQL does not tell apart",
-                fix="declare a validation_schema with one of them",
-            )

@@ -116,8 +116,8 @@ def validate_rows(
 
 
 def check_keys(ingestion: Ingestion, schema: TableSchema) -> None:
-    """Raise ``SchemaError`` when the unique key is not a column of the schema."""
-    for key in ingestion.unique_key:
+    """Raise ``SchemaError`` when the unique key is not a column of the schema; no columns are no schema yet."""
+    for key in ingestion.unique_key if schema.columns else ():
         if key not in schema.names and not (key == PARTITION and ingestion.partitioned):
             raise SchemaError(
                 schema=schema.name,

@@ -9,12 +9,12 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import Counter
-from contextlib import ExitStack
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from phlo.declarations import SilentReporter
+from phlo.declarations import SYSTEM_COLUMNS, SilentReporter
 from phlo.errors import TooManyRejected
+from phlo.load.counts import Counts, Wrote, count, stored
 from phlo.load.infer import infer_schema
 from phlo.load.spool import Spool
 from phlo.load.validate import Validated, good_schema, rejected_schema, validate
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from phlo.declarations import Ingestion, Reporter
     from phlo.load.stage import Staged
-    from phlo.protocols import Catalog, Engine, Written
+    from phlo.protocols import Catalog, Engine, Pin, WriteMode, Written
     from phlo.schemas.model import TableSchema
 
 FEW = 20
@@ -76,7 +76,7 @@ def write_loads(
     )
     schema = _schema(ingestion, todo, catalog, ref)
     for group in _snapshots(ingestion, todo):
-        done += _write(ingestion, group, schema, engine, catalog, ref, reporter)
+        done += _write(ingestion, group, schema, _Lake(engine, catalog, ref), reporter)
     return sorted(done, key=lambda load: load.partition or "")
 
 
@@ -90,38 +90,99 @@ def summarize(loads: Iterable[Loaded]) -> list[Loaded]:
 
 
 def _write(
-    ingestion: Ingestion,
-    staged: Sequence[Staged],
-    schema: TableSchema,
-    engine: Engine,
-    catalog: Catalog,
-    ref: str,
-    reporter: Reporter,
+    ingestion: Ingestion, staged: Sequence[Staged], schema: TableSchema, lake: _Lake, reporter: Reporter
 ) -> list[Loaded]:
     """Apply some loads in one snapshot."""
-    days = [each.partition for each in staged if each.partition is not None]
     folder = staged[0].folder.parent
-    with ExitStack() as stack:
-        good = stack.enter_context(Spool(good_schema(schema, partitioned=ingestion.partitioned), folder))
-        rejected = stack.enter_context(Spool(rejected_schema(partitioned=ingestion.partitioned), folder))
+    with (
+        Spool(good_schema(schema, partitioned=ingestion.partitioned), folder) as good,
+        Spool(rejected_schema(partitioned=ingestion.partitioned), folder) as rejected,
+    ):
         found = [validate(each, schema, ingestion, good, rejected, reporter) for each in staged]
-        if rejected.rows or ingestion.rejected_table in catalog.pin(ref).tables:
-            engine.write(ingestion.rejected_table, rejected.contents(), ref, mode="replace", partitions=days)
-        _refuse_too_many(ingestion, staged, found, ref)
-        written = engine.write(
+        before = lake.catalog.pin(lake.ref)
+        if rejected.rows or ingestion.rejected_table in before.tables:
+            lake.put(ingestion.rejected_table, rejected, staged, mode="replace")
+        _refuse_too_many(ingestion, staged, found, lake.ref)
+        loads = _apply(ingestion, staged, found, good, before, lake)
+    for load in loads:
+        lake.catalog.record_load(lake.ref, Load(**{each.name: getattr(load, each.name) for each in fields(Load)}))
+    return loads
+
+
+def _apply(
+    ingestion: Ingestion,
+    staged: Sequence[Staged],
+    found: Sequence[Validated],
+    good: Spool,
+    before: Pin,
+    lake: _Lake,
+) -> list[Loaded]:
+    """Write the good rows, and count what came of them."""
+    merging = ingestion.merge_strategy == "merge"
+    if len(good.schema) == len(SYSTEM_COLUMNS) - (not ingestion.partitioned):
+        # Neither a schema nor any row says what the columns are.
+        counts = [Counts() for _ in staged]
+    else:
+        keys = ingestion.unique_key if merging else ()
+        written = lake.put(
             ingestion.table,
-            good.contents(),
-            ref,
+            good,
+            staged,
             mode=ingestion.merge_strategy,
-            keys=ingestion.unique_key if ingestion.merge_strategy == "merge" else (),
-            partitions=days,
+            keys=keys,
             deduplication=ingestion.deduplication,
         )
-    loads = [_loaded(ingestion, each, what) for each, what in zip(staged, found, strict=True)]
-    loads = _counted(loads, [what.good for what in found], written)
-    for load in loads:
-        catalog.record_load(ref, Load(**{each.name: getattr(load, each.name) for each in fields(Load)}))
-    return loads
+        ids, rows = [each.load_id for each in staged], [what.good for what in found]
+        counts = count(Wrote(ingestion, lake.engine, lake.catalog, lake.ref, before, ids, rows, good, written))
+    after = lake.catalog.pin(lake.ref)
+    return [
+        Loaded(
+            table=ingestion.table,
+            partition=str(each.partition) if each.partition else None,
+            load_id=each.load_id,
+            rows_read=what.read,
+            rows_written=counted.inserted,
+            rows_updated=counted.updated,
+            rows_unchanged=counted.unchanged,
+            rows_rejected=what.rejected,
+            corrections_rejected=_corrections(ingestion, what, lake, after) if merging else 0,
+            extra_fields=dict(what.extra_fields),
+            reasons=dict(what.reasons),
+        )
+        for each, what, counted in zip(staged, found, counts, strict=True)
+    ]
+
+
+def _corrections(ingestion: Ingestion, found: Validated, lake: _Lake, pin: Pin) -> int:
+    import pyarrow as pa
+
+    keys = pa.concat_tables(found.rejected_keys) if found.rejected_keys else None
+    return stored(keys, ingestion.table, lake.engine, pin) if keys is not None else 0
+
+
+@dataclass(frozen=True)
+class _Lake:
+    """Where to write."""
+
+    engine: Engine
+    catalog: Catalog
+    ref: str
+
+    def put(
+        self,
+        name: str,
+        rows: Spool,
+        staged: Sequence[Staged],
+        *,
+        mode: WriteMode,
+        keys: Sequence[str] = (),
+        deduplication: str = "last",
+    ) -> Written:
+        """Write rows to a table on the ref."""
+        days = [each.partition for each in staged if each.partition is not None]
+        return self.engine.write(
+            name, rows.contents(), self.ref, mode=mode, keys=keys, partitions=days, deduplication=deduplication
+        )
 
 
 def _schema(ingestion: Ingestion, staged: Sequence[Staged], catalog: Catalog, ref: str) -> TableSchema:
@@ -157,31 +218,6 @@ def _refuse_too_many(ingestion: Ingestion, staged: Sequence[Staged], found: Sequ
             reasons="; ".join(f"{kind} ({count})" for kind, count in reasons.most_common(3)),
             ref=ref,
         )
-
-
-def _loaded(ingestion: Ingestion, staged: Staged, found: Validated) -> Loaded:
-    return Loaded(
-        table=ingestion.table,
-        partition=str(staged.partition) if staged.partition else None,
-        load_id=staged.load_id,
-        rows_read=found.read,
-        rows_rejected=found.rejected,
-        extra_fields=dict(found.extra_fields),
-        reasons=dict(found.reasons),
-    )
-
-
-def _counted(loads: list[Loaded], good: Sequence[int], written: Written) -> list[Loaded]:
-    if len(loads) == 1:
-        return [
-            replace(
-                loads[0],
-                rows_written=written.inserted,
-                rows_updated=written.updated,
-                rows_unchanged=written.unchanged,
-            )
-        ]
-    return [replace(load, rows_written=rows) for load, rows in zip(loads, good, strict=True)]
 
 
 def _again(load: Load) -> Loaded:

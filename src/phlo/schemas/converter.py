@@ -65,10 +65,10 @@ def table_type(dtype: Any, column: str, model: str) -> TableType:
         return TableType(pa.decimal128(*(DECIMAL if digits == UNSAID_DECIMAL else digits)))
     if isinstance(dtype, pt.Float):
         return TableType(pa.float32() if (dtype.bit_width or LONG) < LONG else pa.float64())
-    if isinstance(dtype, pt.Date):
-        return TableType(pa.date32())
     if isinstance(dtype, pt.Timestamp):
         return TableType(pa.timestamp("us", tz="UTC" if getattr(dtype, "tz", None) else None))
+    if isinstance(dtype, pt.Date):
+        return TableType(pa.date32())
     if isinstance(dtype, (pt.String, pt.Category)):
         return TableType(pa.string())
     return _generic(dtype, column, model)

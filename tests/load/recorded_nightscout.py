@@ -84,9 +84,8 @@ def recorded(name: str = "recorded_v15.0.7.jsonl.gz") -> list[dict[str, Any]]:
     file = RECORDINGS / name
     if not file.exists():
         pytest.skip(f"the recordings of Nightscout are not at {RECORDINGS}")
-    opened = gzip.open(file, "rt") if file.suffix == ".gz" else file.open()
-    with opened as lines:
-        return [json.loads(line) for line in lines]
+    content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    return [json.loads(line) for line in content.splitlines()]
 
 
 def replay(entries: list[dict[str, Any]]) -> Callable[[str], Answer]:

@@ -1,0 +1,174 @@
+"""What a write did to each load's rows, in numbers: for the ledger and the summary.
+
+A write says what became of all its rows together. Which load they belong to, and whether an earlier attempt of the
+same run had written them already, is read off the table: every row carries the load that last changed it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from phlo.declarations import SYSTEM_COLUMNS
+from phlo.protocols import MAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import pyarrow as pa
+
+    from phlo.declarations import Ingestion
+    from phlo.load.spool import Spool
+    from phlo.protocols import Catalog, Engine, Pin, Written
+
+PARTITION, LOAD_ID, _ = SYSTEM_COLUMNS
+
+KEYS_AT_ONCE = 1_000
+"""Keys that one query asks for."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of one load's good rows; those that another row of the same key replaced are in none of these."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+
+@dataclass(frozen=True)
+class Wrote:
+    """A write that has just happened: where, of what, and the state before it."""
+
+    ingestion: Ingestion
+    engine: Engine
+    catalog: Catalog
+    ref: str
+    before: Pin
+    load_ids: Sequence[str]
+    good: Sequence[int]
+    """Good rows of each load."""
+    rows: Spool
+    written: Written
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns by which rows were merged; none where they were not."""
+        return self.ingestion.unique_key if self.ingestion.merge_strategy == "merge" else ()
+
+
+def count(wrote: Wrote) -> list[Counts]:
+    """Share out what a write did among its loads."""
+    written = wrote.written
+    filled = [rows for rows in wrote.good if rows]
+    if len(filled) <= 1 and not written.unchanged:
+        return [Counts(written.inserted, written.updated) if rows else Counts() for rows in wrote.good]
+    changed = _changed(wrote)
+    earlier = sum(changed) > written.inserted + written.updated
+    updated = _updated(wrote, changed, earlier=earlier)
+    survivors = _survivors(wrote)
+    return [
+        Counts(inserted=new - old, updated=old, unchanged=max(all_rows - new, 0))
+        for new, old, all_rows in zip(changed, updated, survivors, strict=True)
+    ]
+
+
+def stored(keys: pa.Table, table: str, engine: Engine, pin: Pin) -> int:
+    """Count the rows of ``keys`` whose key is in a table."""
+    if not keys.num_rows or table not in pin.tables:
+        return 0
+    columns = keys.column_names
+    wanted = list(zip(*(keys[name].to_pylist() for name in columns), strict=True))
+    distinct = list(dict.fromkeys(wanted))
+    found: set[tuple[Any, ...]] = set()
+    for start in range(0, len(distinct), KEYS_AT_ONCE):
+        some = distinct[start : start + KEYS_AT_ONCE]
+        names = ", ".join(_quoted(name) for name in columns)
+        rows = engine.query(f"SELECT {names} FROM {_table(table)} WHERE {_among(columns, some)}", pin).cast(keys.schema)
+        found.update(zip(*(rows[name].to_pylist() for name in columns), strict=True))
+    return sum(key in found for key in wanted)
+
+
+def _changed(wrote: Wrote) -> list[int]:
+    """Rows in the table that each load was the last to change."""
+    ids = _listed(wrote.load_ids)
+    sql = f"SELECT {LOAD_ID}, count(*) AS n FROM {_table(wrote.ingestion.table)} WHERE {LOAD_ID} IN ({ids}) GROUP BY 1"
+    rows = wrote.engine.query(sql, wrote.catalog.pin(wrote.ref))
+    counted = dict(zip(rows[LOAD_ID].to_pylist(), rows["n"].to_pylist(), strict=True))
+    return [int(counted.get(load_id, 0)) for load_id in wrote.load_ids]
+
+
+def _updated(wrote: Wrote, changed: Sequence[int], *, earlier: bool) -> list[int]:
+    """How many of each load's changed rows were in the table before.
+
+    Where an earlier attempt wrote some of them, "before" is main.
+    """
+    if not wrote.keys or (not earlier and not wrote.written.updated):
+        return [0] * len(changed)
+    if not earlier and not wrote.written.inserted:
+        return list(changed)
+    before = wrote.catalog.pin(MAIN) if earlier else wrote.before
+    if wrote.ingestion.table not in before.tables:
+        return [0] * len(changed)
+    names = ", ".join(_quoted(name) for name in wrote.keys)
+    ids = _listed(wrote.load_ids)
+    sql = f"SELECT {names}, {LOAD_ID} FROM {_table(wrote.ingestion.table)} WHERE {LOAD_ID} IN ({ids})"
+    now = wrote.engine.query(sql, wrote.catalog.pin(wrote.ref))
+    old = wrote.engine.read(wrote.ingestion.table, before, columns=wrote.keys)
+    hits = now.join(old, list(wrote.keys), join_type="left semi").group_by(LOAD_ID).aggregate([(LOAD_ID, "count")])
+    counted = dict(zip(hits[LOAD_ID].to_pylist(), hits[f"{LOAD_ID}_count"].to_pylist(), strict=True))
+    return [int(counted.get(load_id, 0)) for load_id in wrote.load_ids]
+
+
+def _survivors(wrote: Wrote) -> list[int]:
+    """Rows of each load that are left when of equal keys the last one counts."""
+    written = wrote.written
+    if not wrote.keys or sum(wrote.good) == written.inserted + written.updated + written.unchanged:
+        return list(wrote.good)
+    last: dict[tuple[Any, ...], str] = {}
+    for batch in wrote.rows.contents():
+        keys = zip(*(batch[name].to_pylist() for name in wrote.keys), strict=True)
+        last.update(zip(keys, batch[LOAD_ID].to_pylist(), strict=True))
+    left = Counter(last.values())
+    return [left[load_id] for load_id in wrote.load_ids]
+
+
+def _among(columns: Sequence[str], keys: Iterable[tuple[Any, ...]]) -> str:
+    if len(columns) == 1:
+        return f"{_quoted(columns[0])} IN ({', '.join(_literal(key[0]) for key in keys)})"
+    each = (
+        " AND ".join(f"{_quoted(name)} = {_literal(value)}" for name, value in zip(columns, key, strict=True))
+        for key in keys
+    )
+    return " OR ".join(f"({one})" for one in each)
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return ", ".join(_literal(text) for text in texts)
+
+
+def _table(name: str) -> str:
+    return ".".join(_quoted(part) for part in name.split("."))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(value: Any) -> str:
+    """Write a value as both dialects read it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dt.datetime):
+        zone = " UTC" if value.tzinfo else ""
+        return f"TIMESTAMP '{value.replace(tzinfo=None).isoformat(sep=' ', timespec='microseconds')}{zone}'"
+    if isinstance(value, dt.date):
+        return f"DATE '{value.isoformat()}'"
+    if isinstance(value, float):
+        return f"{value:.17e}"
+    if isinstance(value, (int, Decimal)):
+        return str(value)
+    return "'" + str(value).replace("'", "''") + "'"

@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+import pandera.pandas as pa
+import pytest
+from loading import DAY, Lake, ingestion
+from pandera.typing import Series  # noqa: TC002  pandera reads it at run time
+
+from phlo.errors import SchemaError, SchemaMismatch, TooManyRejected
+from phlo.load.write import Loaded, load_id, summarize, write_loads
+
+NEXT = DAY + dt.timedelta(days=1)
+
+
+class Reading(pa.DataFrameModel):
+    _id: Series[str] = pa.Field(nullable=False)
+    sgv: Series[int] = pa.Field(ge=1, le=1000)
+
+    class Config:
+        strict = True
+        coerce = True
+
+
+def counts(load: Loaded) -> tuple[int, int, int, int, int]:
+    return (load.rows_read, load.rows_written, load.rows_updated, load.rows_unchanged, load.rows_rejected)
+
+
+def merged(rows: Any, **options: Any) -> Any:
+    return ingestion(rows=rows, unique_key=("_id",), validation_schema=Reading, **options)
+
+
+def test_a_load_writes_good_rows_and_files_the_others_with_their_reasons(lake: Lake) -> None:
+    rows = [{"_id": "a", "sgv": 100, "noise": 1}, {"_id": "b", "mbg": 5}, {"_id": "c", "sgv": "5"}]
+    (load,) = lake.load("1", merged(rows))
+    assert counts(load) == (3, 2, 0, 0, 1)
+    assert load.extra_fields == {"noise": 1, "mbg": 1}
+    assert lake.rows("raw.readings", "_id", "sgv", "partition_date") == [("a", 100, DAY), ("c", 5, DAY)]
+    assert lake.rows("rejected.readings", "reason", "column", "row", "partition_date") == [
+        ("`sgv` is null", "sgv", '{"_id":"b","mbg":5}', DAY)
+    ]
+    assert lake.rows("rejected.readings", "_phlo_load_id") == [(load.load_id,)]
+
+
+def test_loading_the_same_again_changes_nothing(lake: Lake) -> None:
+    what = merged([{"_id": "a", "sgv": 100}, {"_id": "b", "sgv": 0}])
+    lake.load("1", what)
+    before = lake.rows("raw.readings", "_id", "sgv", "_phlo_load_id")
+    (load,) = lake.load("2", what)
+    assert counts(load) == (2, 0, 0, 1, 1)
+    assert lake.rows("raw.readings", "_id", "sgv", "_phlo_load_id") == before
+
+
+def test_a_correction_updates_its_row_and_a_rejected_one_leaves_the_old_row_and_says_so(lake: Lake) -> None:
+    lake.load("1", merged([{"_id": "a", "sgv": 100}, {"_id": "b", "sgv": 110}]))
+    (load,) = lake.load("2", merged([{"_id": "a", "sgv": 99}, {"_id": "b", "sgv": -1}, {"_id": "new", "sgv": -1}]))
+    assert counts(load) == (3, 0, 1, 0, 2)
+    assert load.corrections_rejected == 1
+    assert lake.rows("raw.readings", "_id", "sgv") == [("a", 99), ("b", 110)]
+
+
+def test_rejected_rows_of_a_partition_are_replaced_by_its_next_load(lake: Lake) -> None:
+    days = {str(DAY): [{"_id": "a"}], str(NEXT): [{"_id": "b"}]}
+    lake.load("1", merged(days), DAY, NEXT)
+    lake.load("2", merged({str(DAY): [{"_id": "a", "sgv": 5}]}), DAY)
+    assert lake.rows("rejected.readings", "partition_date") == [(NEXT,)]
+
+
+def test_an_empty_day_succeeds_and_its_table_can_be_read(lake: Lake) -> None:
+    (load,) = lake.load("1", merged([]))
+    assert counts(load) == (0, 0, 0, 0, 0)
+    assert lake.rows("raw.readings", "_id", "sgv") == []
+    assert "rejected.readings" not in lake.catalog.pin().tables
+    assert [each.partition for each in lake.catalog.loads()] == [str(DAY)]
+
+
+def test_partitions_apply_in_ascending_order_in_one_snapshot_whatever_order_they_are_given_in(lake: Lake) -> None:
+    rows = {str(DAY): [{"_id": "a", "sgv": 1}, {"_id": "b", "sgv": 1}], str(NEXT): [{"_id": "a", "sgv": 2}]}
+    loads = lake.load("1", merged(rows), NEXT, DAY)
+    assert lake.rows("raw.readings", "_id", "sgv", "partition_date") == [("a", 2, NEXT), ("b", 1, DAY)]
+    assert [counts(load) for load in loads] == [(2, 1, 0, 0, 0), (1, 1, 0, 0, 0)]
+    assert len(lake.catalog.load("raw.readings").snapshots()) == 1
+
+
+def test_counts_are_right_for_each_partition_of_a_snapshot_that_inserts_updates_and_leaves_alone(lake: Lake) -> None:
+    lake.load("1", merged([{"_id": "a", "sgv": 1}, {"_id": "b", "sgv": 1}, {"_id": "c", "sgv": 1}]))
+    rows = {
+        str(DAY): [{"_id": "a", "sgv": 1}, {"_id": "b", "sgv": 7}, {"_id": "d", "sgv": 1}, {"_id": "d", "sgv": 2}],
+        str(NEXT): [{"_id": "c", "sgv": 1}, {"_id": "e", "sgv": 1}, {"_id": "f", "sgv": 1}],
+    }
+    loads = lake.load("2", merged(rows), DAY, NEXT)
+    assert [counts(load) for load in loads] == [(4, 1, 1, 1, 0), (3, 2, 1, 0, 0)]
+    total = summarize(loads)[0]
+    assert counts(total) == (7, 3, 2, 1, 0)
+
+
+def test_the_first_of_equal_keys_can_count_within_a_load_but_a_later_partition_still_corrects(lake: Lake) -> None:
+    rows = {str(DAY): [{"_id": "a", "sgv": 1}, {"_id": "a", "sgv": 2}], str(NEXT): [{"_id": "a", "sgv": 3}]}
+    lake.load("1", merged({str(DAY): rows[str(DAY)]}, deduplication="first"))
+    assert lake.rows("raw.readings", "sgv") == [(1,)]
+    lake.load("2", merged(rows, deduplication="first"), DAY, NEXT)
+    assert lake.rows("raw.readings", "sgv") == [(3,)]
+
+
+@pytest.mark.parametrize("strategy", ["append", "replace"])
+def test_a_rerun_replaces_the_rows_of_its_partitions_alone(lake: Lake, strategy: Any) -> None:
+    def rows(first: int, second: int) -> dict[str, list[dict[str, Any]]]:
+        return {str(DAY): [{"_id": "a", "sgv": first}] * 2, str(NEXT): [{"_id": "a", "sgv": second}]}
+
+    lake.load("1", merged(rows(1, 2), merge_strategy=strategy), DAY, NEXT)
+    loads = lake.load("2", merged(rows(5, 6), merge_strategy=strategy), DAY)
+    assert lake.rows("raw.readings", "sgv") == [(2,), (5,), (5,)]
+    assert counts(loads[0]) == (2, 2, 0, 0, 0)
+    loads = lake.load("3", merged(rows(5, 2), merge_strategy=strategy), DAY, NEXT)
+    assert [counts(load) for load in loads] == [(2, 0, 0, 2, 0), (1, 0, 0, 1, 0)]
+    loads = lake.load("4", merged({str(DAY): []}, merge_strategy=strategy), DAY)
+    assert lake.rows("raw.readings", "sgv") == [(2,)]
+
+
+def test_a_table_without_partitions_has_no_partition_date(lake: Lake) -> None:
+    what = merged([{"_id": "a", "sgv": 1}, {"_id": "b"}], partitioned=False)
+    lake.load("1", what, None)
+    assert lake.rows("raw.readings", "_id", "sgv") == [("a", 1)]
+    assert "partition_date" not in lake.catalog.load("raw.readings").schema().column_names
+    assert [load.partition for load in lake.catalog.loads()] == [None]
+
+
+def test_too_many_rejected_rows_fail_the_load_and_can_be_looked_at_on_the_ref(lake: Lake) -> None:
+    rows = [{"_id": str(n), "sgv": 100 if n % 3 == 0 else None} for n in range(30)]
+    lake.open("1")
+    with pytest.raises(TooManyRejected) as failure:
+        lake.write(merged(rows))
+    assert str(failure.value) == "20 of 30 rows of `readings` were rejected (2024-01-20): `sgv` is null (20)"
+    assert len(lake.rows("rejected.readings", "row", ref=lake.ref)) == 20
+    assert "raw.readings" not in lake.catalog.pin(lake.ref).tables
+
+
+def test_a_share_of_few_rows_says_nothing_and_the_limit_can_be_set(lake: Lake) -> None:
+    lake.open("1")
+    rows = [{"_id": str(n), "sgv": 0} for n in range(19)]
+    assert lake.write(merged(rows))[0].rows_rejected == 19
+    rows.append({"_id": "19", "sgv": 0})
+    lake.open("2")
+    assert lake.write(merged(rows, max_rejected=1.0))[0].rows_rejected == 20
+
+
+def test_on_invalid_fail_allows_no_rejected_row(lake: Lake) -> None:
+    lake.open("1")
+    with pytest.raises(TooManyRejected):
+        lake.write(merged([{"_id": "a", "sgv": 1}, {"_id": "b", "sgv": 0}], on_invalid="fail"))
+    assert lake.rows("rejected.readings", "column", ref=lake.ref) == [("sgv",)]
+
+
+def test_a_load_that_the_ref_has_is_not_written_again(lake: Lake) -> None:
+    lake.open("1")
+    first = lake.write(merged([{"_id": "a", "sgv": 1}]))
+    assert lake.write(merged([{"_id": "a", "sgv": 2}])) == first
+    assert lake.rows("raw.readings", "sgv", ref=lake.ref) == [(1,)]
+
+
+def test_an_attempt_that_died_before_the_ledger_is_repeated_to_the_same_rows_and_numbers(lake: Lake) -> None:
+    lake.load("1", merged([{"_id": "a", "sgv": 1}, {"_id": "c", "sgv": 3}]))
+    rows = {
+        str(DAY): [{"_id": "a", "sgv": 9}, {"_id": "b", "sgv": 2}, {"_id": "c", "sgv": 3}],
+        str(NEXT): [{"_id": "d", "sgv": 4}],
+    }
+    what = merged(rows)
+    lake.open("2")
+    staged = lake.stage(what, DAY, NEXT)
+
+    class Dies:
+        def __getattr__(self, name: str) -> Any:
+            if name == "record_load":
+                raise ConnectionAbortedError
+            return getattr(lake.catalog, name)
+
+    with pytest.raises(ConnectionAbortedError):
+        write_loads(what, staged, lake.engine, Dies(), lake.ref)  # type: ignore[arg-type]
+    after = lake.rows("raw.readings", "_id", "sgv", "_phlo_load_id", "_phlo_loaded_at", ref=lake.ref)
+    loads = write_loads(what, lake.stage(what, DAY, NEXT), lake.engine, lake.catalog, lake.ref)
+    assert [counts(load) for load in loads] == [(3, 1, 1, 1, 0), (1, 1, 0, 0, 0)]
+    assert lake.rows("raw.readings", "_id", "sgv", "_phlo_load_id", "_phlo_loaded_at", ref=lake.ref) == after
+
+
+def test_a_new_field_of_the_model_becomes_a_column_and_a_removed_one_turns_null(lake: Lake) -> None:
+    class Named(Reading):
+        device: Series[str] = pa.Field(nullable=True)
+
+    lake.load("1", merged([{"_id": "a", "sgv": 1}]))
+    lake.load("2", replace(merged([{"_id": "b", "sgv": 2, "device": "x"}]), validation_schema=Named))
+    lake.load("3", merged([{"_id": "b", "sgv": 3, "device": "x"}]))
+    assert lake.rows("raw.readings", "_id", "sgv", "device") == [("a", 1, None), ("b", 3, None)]
+
+
+def test_a_change_of_type_that_loses_values_is_an_error_before_any_good_row_is_written(lake: Lake) -> None:
+    class Text(pa.DataFrameModel):
+        _id: Series[str]
+        sgv: Series[str]
+
+    lake.load("1", merged([{"_id": "a", "sgv": 1}]))
+    lake.open("2")
+    with pytest.raises(SchemaMismatch):
+        lake.write(replace(merged([{"_id": "a", "sgv": "x"}]), validation_schema=Text))
+    assert lake.rows("raw.readings", "sgv", ref=lake.ref) == [(1,)]
+
+
+def test_a_key_that_the_schema_lacks_is_an_error_with_the_nearest_name(lake: Lake) -> None:
+    lake.open("1")
+    with pytest.raises(SchemaError, match=r"unique key `id` is not a column of it; did you mean `_id`"):
+        lake.write(replace(merged([{"_id": "a", "sgv": 1}]), unique_key=("id",)))
+
+
+def test_keys_of_several_columns_merge_and_find_their_corrections(lake: Lake) -> None:
+    class Dose(pa.DataFrameModel):
+        at: Series[dt.datetime]
+        who: Series[str]
+        units: Series[float] = pa.Field(ge=0)
+
+    def doses(*units: float) -> Any:
+        rows = [{"at": f"2024-01-20T0{n}:00:00Z", "who": "O'Neill", "units": u} for n, u in enumerate(units)]
+        return ingestion(rows=rows, unique_key=("at", "who"), validation_schema=Dose)
+
+    lake.load("1", doses(1.0, 2.0))
+    (load,) = lake.load("2", doses(1.5, -2.0, -3.0))
+    assert (counts(load), load.corrections_rejected) == ((3, 0, 1, 0, 2), 1)
+    assert lake.rows("raw.readings", "units") == [(1.5,), (2.0,)]
+
+
+def test_without_a_schema_columns_are_those_of_the_rows_and_keep_their_types(lake: Lake) -> None:
+    what = ingestion(rows=[{"_id": "a", "n": 1, "x": None}, {"_id": "b", "n": 2, "tags": ["u", "v"]}])
+    lake.load("1", what)
+    assert lake.rows("raw.readings", "_id", "n", "tags") == [("a", 1, None), ("b", 2, '["u","v"]')]
+    (load,) = lake.load("2", ingestion(rows=[{"_id": "c", "n": 2.5}, {"_id": "d", "n": "3", "x": True}]))
+    assert lake.rows("raw.readings", "_id", "n", "x") == [("d", 3, True)]
+    assert load.reasons == {"`n` is not a whole number": 1}
+
+
+def test_without_a_schema_and_without_rows_there_is_no_table_yet(lake: Lake) -> None:
+    (load,) = lake.load("1", ingestion(rows=[], unique_key=("_id",)))
+    assert counts(load) == (0, 0, 0, 0, 0)
+    assert lake.catalog.pin().tables == {}
+
+
+def test_a_load_is_named_by_run_table_and_partition() -> None:
+    names = {
+        load_id("r", "raw.a", DAY),
+        load_id("r", "raw.a", NEXT),
+        load_id("r", "raw.b", DAY),
+        load_id("r", "raw.a", None),
+    }
+    assert len(names) == 4
+    assert load_id("r", "raw.a", DAY) == load_id("r", "raw.a", DAY)
