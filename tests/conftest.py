@@ -1,13 +1,120 @@
-"""Fixtures that more than one package of tests uses."""
+"""Fixtures that more than one package of tests uses: the real data, a clean environment, and a small project."""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
+
+WORKFLOW = """
+import json
+from pathlib import Path
+
+import phlo
+from phlo.quality import NullCheck
+
+SOURCE = Path(__file__).resolve().parents[2] / "source"
+
+
+@phlo.ingestion(unique_key="id")
+def readings(partition_date: str):
+    file = SOURCE / f"{partition_date}.json"
+    return json.loads(file.read_text()) if file.exists() else []
+
+
+@phlo.ingestion()
+def events(partition_date: str):
+    return [{"day": partition_date, "n": n} for n in range(10)]
+
+
+@phlo.quality(table="raw.readings", checks=[NullCheck(columns=["id"])])
+def readings_have_an_id(): ...
+"""
+
+
+@dataclass(frozen=True)
+class Called:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def records(self) -> Any:
+        """Its output as JSON."""
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
+
+@dataclass
+class Shop:
+    """A project, its source, and how a user runs it."""
+
+    root: Path
+
+    def deliver(self, day: str, rows: list[dict[str, Any]]) -> None:
+        """What the source says of a day from now on."""
+        (self.root / "source" / f"{day}.json").write_text(json.dumps(rows))
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start the user's command."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "phlo", *arguments],
+            cwd=self.root,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, code: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run the user's command to its end; ``code`` is what it must exit with (None: whatever)."""
+        process = self.start(*arguments, **environment)
+        try:
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
+        assert code is None or process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def call(self, *arguments: str) -> Called:
+        """Call the command in this process: quicker, where a process of its own does not matter."""
+        from phlo.cli.main import main
+
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as stop:
+            main(["--project", str(self.root), *arguments])
+        assert isinstance(stop.value.code, int)
+        return Called(stop.value.code, out.getvalue(), err.getvalue())
+
+    def query(self, sql: str, *options: str) -> list[dict[str, Any]]:
+        """What main says."""
+        rows: list[dict[str, Any]] = json.loads(self.run("query", sql, "--json", *options).stdout)
+        return rows
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """A project with two ingestions, one check and no models."""
+    root = tmp_path / "shop"
+    (root / "workflows" / "ingestion").mkdir(parents=True)
+    (root / "source").mkdir()
+    (root / "pyproject.toml").write_text('[project]\nname = "shop"\n[tool.phlo]\n')
+    (root / "workflows" / "ingestion" / "shop.py").write_text(WORKFLOW)
+    return Shop(root)
 
 
 @pytest.fixture(scope="session")
@@ -21,8 +128,6 @@ def shared() -> Path:
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the machine reaches a test."""
-    import os
-
     for name in list(os.environ):
         if name.startswith(("PHLO_", "NIGHTSCOUT_", "DBT_")):
             monkeypatch.delenv(name)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from phlo.errors import ChecksFailed, PublishConflict
+from phlo.errors import ChecksFailed, DataTestsFailed, PublishConflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,7 +175,7 @@ def kept_when_it_fails(run: Run) -> Iterator[None]:
         raise
     except BaseException as error:
         reason = str(error) or type(error).__name__
-        run.lake.catalog.fail_ref(run.ref, reason, blocked=isinstance(error, ChecksFailed))
+        run.lake.catalog.fail_ref(run.ref, reason, blocked=isinstance(error, (ChecksFailed, DataTestsFailed)))
         raise
 
 

@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     import subprocess
 
-    from tests.faults.conftest import Shop
+    from tests.conftest import Shop
 
 KILLER = str(Path(__file__).parent / "killer")
 EVENTS_A_DAY = 10

@@ -1,0 +1,216 @@
+"""``phlo materialize``, ``run`` and ``backfill``: what they do, and what they say."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Shop
+
+DAY = "2024-01-20"
+
+
+def rows(count: int, value: int = 1) -> list[dict[str, Any]]:
+    return [{"id": n, "value": value} for n in range(count)]
+
+
+def values(shop: Shop, *options: str) -> list[int]:
+    found = shop.call("query", "SELECT value FROM raw.readings ORDER BY id", "--json", *options).records
+    return [row["value"] for row in found]
+
+
+def test_a_day_is_loaded_and_published(shop: Shop) -> None:
+    shop.deliver(DAY, rows(3))
+    done = shop.call("materialize", "readings", "--partition", DAY)
+    assert done.code == 0, done.err
+    assert done.err.startswith("⚡ Materializing readings...\n")
+    assert "raw.readings     3    3        0          0         0" in done.out
+    assert done.out.endswith("✅ Successfully materialized readings\n")
+    assert values(shop) == [1, 1, 1]
+
+
+def test_loading_it_again_changes_nothing_and_says_so(shop: Shop) -> None:
+    shop.deliver(DAY, rows(3))
+    shop.call("materialize", "readings", "--partition", DAY)
+    again = shop.call("materialize", "readings", "--partition", DAY, "--json").records
+    assert again["changes"] == []
+    assert (again["loads"][0]["rows_unchanged"], again["loads"][0]["rows_written"]) == (3, 0)
+
+
+def test_corrections_arrive(shop: Shop) -> None:
+    shop.deliver(DAY, rows(3))
+    shop.call("materialize", "readings", "--partition", DAY)
+    shop.deliver(DAY, [*rows(2, value=7), {"id": 9, "value": 1}])
+    load = shop.call("materialize", "readings", "--partition", DAY, "--json").records["loads"][0]
+    assert (load["rows_written"], load["rows_updated"]) == (1, 2)
+    assert values(shop) == [7, 7, 1, 1]
+
+
+def test_an_empty_day_is_a_success_and_counts_as_loaded(shop: Shop) -> None:
+    done = shop.call("materialize", "readings", "--partition", DAY)
+    assert done.code == 0, done.err
+    skipped = shop.call("backfill", "readings", "--start-date", DAY, "--end-date", DAY)
+    assert "Skipping 1 day already published" in skipped.err
+
+
+def test_a_dry_run_shows_the_plan_and_runs_nothing(shop: Shop) -> None:
+    shop.deliver(DAY, rows(3))
+    plan = shop.call("materialize", "--partition", DAY, "--dry-run", "--json").records
+    assert [(step["step"], step["table"]) for step in plan] == [
+        ("load", "raw.readings"),
+        ("load", "raw.events"),
+        ("check", "raw.readings"),
+    ]
+    assert shop.call("history", "--json").records == []
+
+
+def test_without_an_asset_everything_is_materialized(shop: Shop) -> None:
+    shop.deliver(DAY, rows(1))
+    changed = shop.call("materialize", "--partition", DAY, "--json").records["changes"]
+    assert {change["name"] for change in changed} == {"raw.readings", "raw.events"}
+    assert shop.call("run", "--partition", DAY, "--json").records["changes"] == []
+
+
+def test_a_blocking_check_publishes_nothing_shows_rows_and_keeps_the_ref(shop: Shop) -> None:
+    shop.deliver(DAY, rows(2))
+    shop.call("materialize", "readings", "--partition", DAY)
+    shop.deliver("2024-01-21", [{"id": 5, "value": None}, {"id": 6, "value": 3}])
+    checks = shop.root / "workflows" / "quality.py"
+    checks.write_text(
+        "import phlo\nfrom phlo.quality import NullCheck\n"
+        "@phlo.quality(table='raw.readings', checks=[NullCheck(columns=['value'])])\ndef values_are_there(): ...\n"
+    )
+    failed = shop.call("materialize", "readings", "--partition", "2024-01-21")
+    assert failed.code == 1
+    assert "error[checks-failed]: 1 blocking check(s) failed" in failed.err
+    assert "✗ raw.readings: NullCheck" in failed.err
+    assert "5   NULL" in failed.err
+    assert values(shop) == [1, 1]
+    (ref,) = shop.call("ref", "list", "--json").records
+    assert (ref["state"], ref["blocked"]) == ("failed", True)
+    assert values(shop, "--ref", ref["name"]) == [1, 1, None, 3]
+    refused = shop.call("ref", "publish", ref["name"], "--yes")
+    assert refused.code == 1
+    assert "error[publish-blocked]" in refused.err
+    forced = shop.call("ref", "publish", ref["name"], "--yes", "--force")
+    assert forced.code == 0, forced.err
+    assert values(shop) == [1, 1, None, 3]
+    assert shop.call("history", "--json").records[0]["forced"] is True
+
+
+def test_a_check_that_does_not_block_is_a_warning(shop: Shop) -> None:
+    shop.deliver(DAY, [{"id": 5, "value": None}])
+    (shop.root / "workflows" / "quality.py").write_text(
+        "import phlo\nfrom phlo.quality import CountCheck\n"
+        "@phlo.quality(table='raw.readings', checks=[CountCheck(min_rows=2)], blocking=False)\ndef enough(): ...\n"
+    )
+    done = shop.call("materialize", "readings", "--partition", DAY)
+    assert done.code == 0, done.err
+    assert "warning: raw.readings: CountCheck" in done.err
+    assert "1 of 2 checks passed." in done.out
+
+
+def test_a_backfill_loads_each_day_once_in_chunks(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("phlo.backfill.CHUNK", 2)
+    for day in range(1, 6):
+        shop.deliver(f"2024-01-0{day}", [{"id": day, "value": day}])
+    done = shop.call(
+        "backfill", "readings", "--start-date", "2024-01-01", "--end-date", "2024-01-05", "--parallel", "3"
+    )
+    assert done.code == 0, done.err
+    assert values(shop) == [1, 2, 3, 4, 5]
+    again = shop.call("backfill", "readings", "--start-date", "2024-01-01", "--end-date", "2024-01-06", "--json")
+    (only,) = again.records
+    assert [load["partition"] for load in only["loads"]] == ["2024-01-06"]
+    forced = shop.call(
+        "backfill", "readings", "--start-date", "2024-01-01", "--end-date", "2024-01-02", "--force", "--json"
+    )
+    assert [load["partition"] for load in forced.records[0]["loads"]] == ["2024-01-01", "2024-01-02"]
+
+
+def test_a_backfill_never_skips_today(shop: Shop) -> None:
+    from phlo.declarations import today
+
+    day = today().isoformat()
+    for _ in range(2):
+        (ran,) = shop.call("backfill", "readings", "--start-date", day, "--end-date", day, "--json").records
+        assert [load["partition"] for load in ran["loads"]] == [day]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("materialize", "reading"), "There is no asset named `reading`; did you mean `readings`?"),
+        (("materialize", "readings", "--partition", "2024-1-2"), "`2024-1-2` is not a date"),
+        (("materialize", "readings", "--partition", "2024-02-30"), "`2024-02-30` is not a date"),
+        (
+            ("backfill", "readings", "--start-date", "2024-02-02", "--end-date", "2024-02-01"),
+            "The range ends on 2024-02-01, before it begins on 2024-02-02",
+        ),
+    ],
+)
+def test_wrong_words_are_an_error_that_says_how_to_go_on(shop: Shop, arguments: tuple[str, ...], says: str) -> None:
+    done = shop.call(*arguments)
+    assert done.code == 2
+    assert says in done.err
+    assert "\nhint: " in done.err
+    assert done.out == ""
+
+
+def test_a_broken_workflow_file_costs_its_own_assets_and_the_exit_code(shop: Shop) -> None:
+    shop.deliver(DAY, rows(1))
+    (shop.root / "workflows" / "broken.py").write_text("import nothing_like_it\n")
+    done = shop.call("materialize", "readings", "--partition", DAY)
+    assert done.code == 1
+    assert "error[workflow-import-failed]: `workflows/broken.py` does not import (line 1)" in done.err
+    assert values(shop) == [1]
+
+
+def test_a_source_that_raises_publishes_nothing_and_names_its_line(shop: Shop) -> None:
+    (shop.root / "source" / f"{DAY}.json").write_text("{not json")
+    done = shop.call("materialize", "readings", "--partition", DAY)
+    assert done.code == 1
+    assert "workflows/ingestion/shop.py" in done.err
+    assert "Traceback" not in done.err
+    (ref,) = shop.call("ref", "list", "--json").records
+    assert ref["state"] == "failed"
+    assert ref["reason"]
+
+
+def test_history_and_undo(shop: Shop) -> None:
+    shop.deliver(DAY, rows(2))
+    shop.call("materialize", "readings", "--partition", DAY)
+    shop.deliver(DAY, rows(2, value=8))
+    shop.call("materialize", "readings", "--partition", DAY)
+    undone = shop.call("undo", "--yes")
+    assert undone.code == 0, undone.err
+    assert values(shop) == [1, 1]
+    log = shop.call("history", "--json").records
+    assert [(each["seq"], each["restores"]) for each in log] == [(3, 1), (2, None), (1, None)]
+    assert shop.call("undo", "--yes").code == 0
+    assert values(shop) == [8, 8]
+
+
+def test_as_of_reads_what_was_published_then(shop: Shop) -> None:
+    shop.deliver(DAY, rows(1))
+    shop.call("materialize", "readings", "--partition", DAY)
+    then = shop.call("history", "--json").records[0]["at"]
+    shop.deliver(DAY, rows(1, value=8))
+    shop.call("materialize", "readings", "--partition", DAY)
+    assert (values(shop), values(shop, "--as-of", then)) == ([8], [1])
+    early = shop.call("query", "SELECT 1 AS one FROM raw.readings", "--as-of", "2001-01-01")
+    assert early.code == 1
+    assert "error[before-first-publish]" in early.err
+
+
+def test_dropping_a_ref_asks_first(shop: Shop) -> None:
+    (shop.root / "source" / f"{DAY}.json").write_text("{not json")
+    shop.call("materialize", "readings", "--partition", DAY)
+    (ref,) = shop.call("ref", "list", "--json").records
+    assert shop.call("ref", "drop", ref["name"], "--dry-run").code == 0
+    assert len(shop.call("ref", "list", "--json").records) == 1
+    assert shop.call("ref", "drop", ref["name"], "--yes").code == 0
+    assert json.loads(shop.call("ref", "list", "--json").out) == []
