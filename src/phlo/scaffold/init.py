@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import sys
 import tempfile
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -36,7 +35,7 @@ TAKEN = {
     "transforms",
     "workflows",
 }
-"""Packages that a project of the same name would hide once its wheel is installed."""
+"""Packages that a project needs; one of the same name would be installed into their folder."""
 
 
 def init_project(name: str, parent: Path, template: str = BASE) -> list[Path]:
@@ -70,8 +69,8 @@ def check_name(name: str) -> None:
     if not NAME.fullmatch(name):
         raise InvalidProjectName(name=name, detail="use letters, digits, `-`, `_` and `.`, a letter first")
     package = package_name(name)
-    if package in TAKEN or package in sys.stdlib_module_names:
-        raise InvalidProjectName(name=name, detail=f"a package `{package}` exists already, and would be hidden")
+    if package in TAKEN:
+        raise InvalidProjectName(name=name, detail=f"its wheel would write into the package `{package}`")
 
 
 def package_name(name: str) -> str:
