@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from pyiceberg.table import Table
-    from sqlalchemy import Connection
 
-    from phlo.iceberg.states import Kind, State
+    from phlo.iceberg.states import State
     from phlo.protocols import Change, Load, Publish, Ref, View
 
 
@@ -49,6 +48,10 @@ class SqlRefCatalog:
         self.warehouse = str(Path(warehouse).absolute().resolve())
         self.database = open_database(uri, self.warehouse)
         self._leases = Leases(self.database)
+
+    def close(self) -> None:
+        """Close the connections; the catalog can still be used, and opens new ones."""
+        self.database.engine.dispose()
 
     # ── refs ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -113,7 +116,7 @@ class SqlRefCatalog:
         from phlo.iceberg import handles
 
         with self.database.read() as connection:
-            pointer = _entry(connection, name, ref, "table").pointer
+            pointer = refs.lookup(connection, ref, name, "table").pointer
         return handles.open_table(self.database, ref, name, pointer)
 
     def open_pinned(self, name: str, pin: Pin) -> Table:
@@ -141,7 +144,7 @@ class SqlRefCatalog:
         """Drop a table from a ref (never its files)."""
         with self.database.write() as connection:
             refs.writable(connection, ref, name)
-            _entry(connection, name, ref, "table")
+            refs.lookup(connection, ref, name, "table")
             states.remove(connection, ref, name, "table")
             ledger.forget(connection, ref, name)
 
@@ -158,7 +161,7 @@ class SqlRefCatalog:
         """Drop a view from a ref."""
         with self.database.write() as connection:
             refs.writable(connection, ref, name)
-            _entry(connection, name, ref, "view")
+            refs.lookup(connection, ref, name, "view")
             states.remove(connection, ref, name, "view")
 
     # ── a run's record ───────────────────────────────────────────────────────────────────────────────────
@@ -218,16 +221,6 @@ class SqlRefCatalog:
     ) -> AbstractContextManager[None]:
         """Hold the right to write these tables; wait for (``on_wait`` is told whom), or raise ``TableLeased``."""
         return self._leases.hold(names, run_id, wait=wait, on_wait=on_wait)
-
-
-def _entry(connection: Connection, name: str, ref: str, kind: Kind) -> Entry:
-    split(name)
-    refs.check(connection, ref)
-    entry = states.find(connection, ref, name)
-    if entry is None or entry.kind != kind:
-        known = [other for other, found in states.current(connection, ref).items() if found.kind == kind]
-        raise UnknownTable(name=name, ref=ref, nearest=nearest(name, known))
-    return entry
 
 
 def _check_free(state: State, name: str, ref: str) -> None:

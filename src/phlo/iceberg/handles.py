@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from pyiceberg.catalog import MetastoreCatalog
 from pyiceberg.catalog.noop import NoopCatalog
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionField, PartitionSpec
 from pyiceberg.serializers import FromInputFile, ToOutputFile
@@ -24,7 +23,7 @@ from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
 from pyiceberg.transforms import DayTransform, MonthTransform, Transform
 
 from phlo.errors import InvalidDeclaration, MissingTableFiles, ReadOnlyTable, nearest
-from phlo.iceberg import states
+from phlo.iceberg import refs
 from phlo.iceberg.database import translated
 from phlo.iceberg.names import split
 from phlo.iceberg.tables import iceberg_schema
@@ -94,10 +93,8 @@ class _RefTables(SqlCatalog):
         """Open a table by its pointer on the ref."""
         name = ".".join(self.identifier_to_tuple(identifier))
         with self.database.read() as connection:
-            entry = states.find(connection, self.name, name)
-        if entry is None or entry.kind != "table":
-            raise NoSuchTableError(f"There is no table {name} on {self.name}")
-        return _table(self, name, entry.pointer)
+            pointer = refs.lookup(connection, self.name, name, "table").pointer
+        return _table(self, name, pointer)
 
     def commit_table(self, table: Table, requirements: Any, updates: Any) -> CommitTableResponse:
         """Commit by compare-and-swap of the pointer."""
@@ -123,7 +120,7 @@ class _ReadOnlyTables(NoopCatalog):
 
 def _table(catalog: _RefTables | _ReadOnlyTables, name: str, pointer: str) -> Table:
     try:
-        metadata = _metadata(pointer)
+        metadata = read_metadata(pointer)
     except FileNotFoundError as error:
         raise MissingTableFiles(name=name, file=pointer) from error
     io = PyArrowFileIO(metadata.properties)
@@ -131,7 +128,7 @@ def _table(catalog: _RefTables | _ReadOnlyTables, name: str, pointer: str) -> Ta
 
 
 @lru_cache(maxsize=64)
-def _metadata(pointer: str) -> TableMetadata:
+def read_metadata(pointer: str) -> TableMetadata:
     """Read a metadata file; they are never changed, so once is enough."""
     return FromInputFile.table_metadata(PyArrowFileIO().new_input(pointer))
 

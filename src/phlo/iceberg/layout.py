@@ -7,7 +7,7 @@ in UTC of one width, so that they sort as text on every database.
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, String, Table, Text
 
 FORMAT = 1
 """Raised by a change that an older Phlo can not read."""
@@ -106,7 +106,7 @@ ref_loads = Table(
     Column("table_name", Text, primary_key=True),
     Column("partition", Text, primary_key=True),
     Column("load_id", Text, nullable=False),
-    *(Column(count, Integer, nullable=False) for count in COUNTS),
+    *(Column(count, BigInteger, nullable=False) for count in COUNTS),
 )
 """Loads of refs that are not published; the empty partition is that of an unpartitioned table."""
 
@@ -117,7 +117,7 @@ loads = Table(
     Column("table_name", Text, primary_key=True),
     Column("partition", Text, primary_key=True),
     Column("load_id", Text, nullable=False),
-    *(Column(count, Integer, nullable=False) for count in COUNTS),
+    *(Column(count, BigInteger, nullable=False) for count in COUNTS),
 )
 
 leases = Table(

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from phlo.errors import ReadOnlyTable, RefExists, UnknownRef, nearest
+from phlo.errors import ReadOnlyTable, RefExists, UnknownRef, UnknownTable, nearest
 from phlo.iceberg import layout, states
 from phlo.iceberg.database import hold, now
 from phlo.iceberg.leases import live_runs
-from phlo.iceberg.names import check_ref_name
+from phlo.iceberg.names import check_ref_name, split
 from phlo.protocols import MAIN, Ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sqlalchemy import Connection
+
+    from phlo.iceberg.states import Entry, Kind
 
 
 def all_refs(connection: Connection) -> list[Ref]:
@@ -49,6 +51,17 @@ def writable(connection: Connection, name: str, what: str) -> Ref:
     if name == MAIN:
         raise ReadOnlyTable(name=what, ref=MAIN)
     return find(connection, name, lock=True)
+
+
+def lookup(connection: Connection, name: str, asset: str, kind: Kind) -> Entry:
+    """Read what a table or a view points to, or raise ``UnknownTable`` with the nearest names."""
+    split(asset)
+    check(connection, name)
+    entry = states.find(connection, name, asset)
+    if entry is None or entry.kind != kind:
+        known = [other for other, found in states.current(connection, name).items() if found.kind == kind]
+        raise UnknownTable(name=asset, ref=name, nearest=nearest(asset, known))
+    return entry
 
 
 def create(connection: Connection, name: str, run_id: str, selection: str) -> Ref:
@@ -111,7 +124,9 @@ def prune(connection: Connection, keep: int, days: int) -> list[Ref]:
 
 
 def record_reads(connection: Connection, name: str, names: Iterable[str]) -> None:
-    """Add names to a ref's read set."""
+    """Add names to a ref's read set; main has none, as it is not published."""
+    if name == MAIN:
+        return
     find(connection, name, lock=True)
     known = set(reads(connection, name))
     rows = [{"ref": name, "name": read} for read in sorted(set(names) - known)]
