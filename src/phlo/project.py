@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 import tomllib
 import traceback
@@ -13,6 +14,8 @@ from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from phlo.declarations import Ingestion, Quality, declared, relative
 from phlo.errors import DuplicateAsset, NoProject, PhloError, UnknownProject, WorkflowImportFailed, nearest
@@ -90,8 +93,8 @@ def load_workflows(project: Project, *, around: AbstractContextManager[object] |
     """Import every workflow file and collect what they declare; a file that fails is reported, the others count."""
     _forget_other_projects(project.settings.workflows)
     _read_dotenv(project.root / ".env")
-    if str(project.root) not in sys.path:
-        sys.path.insert(0, str(project.root))
+    # First, though it may be there already: editable installs put every project of the environment on the path.
+    sys.path[:] = [str(project.root), *(entry for entry in sys.path if entry != str(project.root))]
     folder = project.root / project.settings.workflows
     declared.clear()
     failures: list[WorkflowImportFailed] = []
@@ -168,5 +171,9 @@ def _installed(name: str) -> Project:
     found = {entry.name: entry for entry in entry_points(group="phlo.projects")}
     if name not in found:
         raise UnknownProject(name=name, nearest=nearest(name, found))
-    package = importlib.import_module(found[name].value)
-    return Project(Path(next(iter(package.__path__))), name, installed=True)
+    entry = found[name]
+    assert entry.dist is not None  # entry points of installed distributions know theirs
+    origin = json.loads(entry.dist.read_text("direct_url.json") or "{}")
+    if origin.get("dir_info", {}).get("editable"):  # `pip install -e`: the files stay where they are
+        return Project(Path(url2pathname(urlsplit(origin["url"]).path)), name)
+    return Project(Path(str(entry.dist.locate_file(entry.value))), name, installed=True)
