@@ -127,7 +127,7 @@ class Leases:
             row = layout.leases.c
             connection.execute(layout.leases.delete().where(row.table_name.in_([dead.table_name for dead in held])))
             mine = {"token": token, "run_id": run_id, "host": socket.gethostname(), "pid": os.getpid()}
-            mine |= {"process": _process(os.getpid()), "since": moment, "heartbeat_at": moment}
+            mine |= {"process": process(os.getpid()), "since": moment, "heartbeat_at": moment}
             if tables:
                 connection.execute(layout.leases.insert(), [{"table_name": name, **mine} for name in tables])
         return None
@@ -160,12 +160,12 @@ def _first_living(holders: Iterable[Holder], moment: str) -> Holder | None:
 def _alive(holder: Holder, moment: str) -> bool:
     namespace = holder.process.split()[0]
     if holder.host == socket.gethostname() and namespace == _process_namespace():
-        return _process(holder.pid) == holder.process
+        return process(holder.pid) == holder.process
     silence = datetime.fromisoformat(moment) - datetime.fromisoformat(holder.heartbeat_at)
     return silence < timedelta(seconds=EXPIRY_SECONDS)
 
 
-def _process(pid: int) -> str:
+def process(pid: int) -> str:
     """Name a process so that a later one with its number, or one in another container, has another name."""
     return f"{_process_namespace()} {_started(pid)}"
 
