@@ -689,11 +689,19 @@ class DuplicateKey(TransformError):
     hint = "let the model return one row for each ({keys}), or use incremental_strategy='delete+insert'"
 
 
+class NullKey(TransformError):
+    """An incremental batch with rows that have no key, which every run would add again."""
+
+    code = "null-key"
+    message = "{count} row(s) to merge into `{table}` have no {keys}"
+    hint = "leave them out in the model (where {keys} is not null), or give them a key"
+
+
 class InvalidModelConfig(TransformError):
     """A model's config() that the adapter can not follow."""
 
     code = "invalid-model-config"
-    message = "`{option}` of the model `{table}`: {detail}"
+    message = "`{option}`: {detail}"
     hint = "{fix}"
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from phlo.protocols import Catalog, Pin
+    from phlo.protocols import Catalog, Pin, View
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,13 @@ class Session:
     engine: Any
     ref: str
     dialect: str = "trino"
+    scratch: dict[str, View] = field(default_factory=dict)
+    """What dbt takes for temporary tables: queries that this session alone sees under a name."""
 
     def pin(self) -> Pin:
         """Resolve the state of the ref at this moment: earlier models of the run are in it."""
-        return self.catalog.pin(self.ref)
+        pin = self.catalog.pin(self.ref)
+        return replace(pin, views={**pin.views, **self.scratch}) if self.scratch else pin
 
     @contextmanager
     def query(self, sql: str) -> Iterator[Any]:

@@ -38,10 +38,15 @@ class Built:
 def replace_table(session: Session, name: str, sql: str, *, partition_by: str | None = None) -> Built:
     """Make a table of exactly the rows that a query returns."""
     with session.query(sql) as relation:
-        counted = _Counted(storable(relation))
-        _make_way(session, name, counted.columns, partition_by, counted.schema)
-        session.engine.write(name, counted.reader(), session.ref, mode="replace")
-    return Built(counted.rows)
+        return replace_by(session, name, relation, partition_by=partition_by)
+
+
+def replace_by(session: Session, name: str, relation: Any, *, partition_by: str | None = None) -> Built:
+    """Make a table of exactly the rows of a DuckDB relation."""
+    rows = Counted(storable(relation))
+    _make_way(session, name, rows.columns, partition_by, rows.schema)
+    session.engine.write(name, rows.reader(), session.ref, mode="replace")
+    return Built(rows.rows)
 
 
 def create_view(session: Session, name: str, sql: str) -> Built:
@@ -56,9 +61,18 @@ def create_view(session: Session, name: str, sql: str) -> Built:
     return Built(None)
 
 
+def create_scratch(session: Session, name: str, sql: str) -> Built:
+    """Let the session alone see a query under a name; dbt computes nothing expensive in what it calls temporary."""
+    with session.query(sql) as relation:
+        session.scratch[name] = View(sql, columns_of_query(relation))
+    return Built(None)
+
+
 def drop(session: Session, name: str) -> None:
-    """Drop a table or a view from the ref, if it is there."""
+    """Drop a table, a view or a scratch relation, if it is there."""
     pin = session.pin()
+    if session.scratch.pop(name, None):
+        return
     if name in pin.tables:
         session.catalog.drop_table(name, session.ref)
     elif name in pin.views:
@@ -74,7 +88,7 @@ def columns(session: Session, name: str) -> tuple[tuple[str, str], ...]:
     return view.columns if view else ()
 
 
-class _Counted:
+class Counted:
     """The rows of a DuckDB relation, counted as they pass."""
 
     def __init__(self, relation: Any) -> None:

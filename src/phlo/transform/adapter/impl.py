@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,13 +16,18 @@ from phlo.transform import write
 from phlo.transform.adapter import byhand
 from phlo.transform.adapter.connections import PhloConnectionManager
 from phlo.transform.adapter.relation import PhloRelation
+from phlo.transform.increment import Increment, increment
+from phlo.transform.seed import seed
 from phlo.transform.session import current
+from phlo.transform.snapshot import snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from dbt.adapters.base import BaseRelation
     from dbt.adapters.trino.column import TrinoColumn
+
+    from phlo.transform.write import Built
 
 logger = AdapterLogger("Phlo")
 
@@ -79,16 +85,40 @@ class PhloAdapter(SQLAdapter):
     @available.parse_none
     def write_table(self, relation: PhloRelation, sql: str, partition_by: str | None = None) -> AdapterResponse:
         """Replace a table by a query's rows."""
-        return self._built(
-            "TABLE", write.replace_table(byhand.session(), relation.table_name, sql, partition_by=partition_by)
-        )
+        return self._write("TABLE", partial(write.replace_table, partition_by=partition_by), relation, sql)
 
     @available.parse_none
     def write_view(self, relation: PhloRelation, sql: str) -> AdapterResponse:
         """Store a query."""
-        return self._built("VIEW", write.create_view(byhand.session(), relation.table_name, sql))
+        return self._write("VIEW", write.create_view, relation, sql)
 
-    def _built(self, code: str, built: write.Built) -> AdapterResponse:
+    @available.parse_none
+    def write_scratch(self, relation: PhloRelation, sql: str) -> AdapterResponse:
+        """Let the session see a query under a name."""
+        return self._write("SCRATCH", write.create_scratch, relation, sql)
+
+    @available.parse_none
+    def write_increment(self, relation: PhloRelation, sql: str, config: dict[str, Any]) -> AdapterResponse:
+        """Bring a query's rows into a table that is there."""
+        return self._write("INCREMENT", partial(increment, how=Increment.read(config)), relation, sql)
+
+    @available.parse_none
+    def write_snapshot(self, relation: PhloRelation, sql: str, columns: dict[str, str]) -> AdapterResponse:
+        """Bring a snapshot's changes into its table."""
+        return self._write("SNAPSHOT", partial(snapshot, columns=columns), relation, sql)
+
+    @available.parse_none
+    def write_seed(self, relation: PhloRelation, rows: Any, types: dict[str, str]) -> AdapterResponse:
+        """Replace a table by the rows of a CSV file."""
+        typed = {
+            name: types.get(name) or self.convert_type(rows, position)
+            for position, name in enumerate(rows.column_names)
+        }
+        return self._write("SEED", partial(seed, rows=rows, types=typed), relation, "")
+
+    def _write(self, code: str, action: Callable[..., Built], relation: PhloRelation, sql: str) -> AdapterResponse:
+        with self.connections.exception_handler(sql):
+            built = action(byhand.session(), relation.table_name, sql)
         return AdapterResponse(_message=str(built), code=code, rows_affected=built.rows)
 
     # ── what dbt asks of the catalog ─────────────────────────────────────────────────────────────────────
@@ -141,6 +171,35 @@ class PhloAdapter(SQLAdapter):
         for each in self.list_relations_without_caching(relation):
             self.drop_relation(each)
         self.cache.drop_schema(relation.database, relation.schema)
+
+    # ── what a seed's columns are, by the values of its CSV file ─────────────────────────────────────────
+
+    @classmethod
+    def convert_text_type(cls, agate_table: Any, col_idx: int) -> str:
+        """Name the type of text."""
+        return "varchar"
+
+    @classmethod
+    def convert_number_type(cls, agate_table: Any, col_idx: int) -> str:
+        """Name the type of numbers."""
+        import agate  # type: ignore[import-untyped]  # it has none
+
+        return (
+            "double"
+            if agate_table.aggregate(agate.MaxPrecision(col_idx))
+            else cls.convert_integer_type(agate_table, col_idx)
+        )
+
+    @classmethod
+    def convert_integer_type(cls, agate_table: Any, col_idx: int) -> str:
+        """Name the type of whole numbers."""
+        values = (abs(value) for value in agate_table.columns[col_idx].values_without_nulls())
+        return "bigint" if max(values, default=0) >= 2**31 else "integer"
+
+    @classmethod
+    def convert_datetime_type(cls, agate_table: Any, col_idx: int) -> str:
+        """Name the type of times."""
+        return "timestamp"
 
     def expand_column_types(self, goal: BaseRelation, current: BaseRelation) -> None:
         """Do nothing: no type of the lake's has a length."""
