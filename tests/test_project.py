@@ -56,6 +56,22 @@ def test_a_pyproject_of_something_else_is_no_project(tmp_path: Path) -> None:
         find_project(tmp_path)
 
 
+@pytest.mark.parametrize("requirement", ["phlo", "phlo>=1.0,<2", "phlo[postgres]", "phlo @ file:///somewhere"])
+def test_a_pyproject_that_depends_on_phlo_is_a_project_where_workflows_are(tmp_path: Path, requirement: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(f'[project]\nname = "by-hand"\ndependencies = ["{requirement}"]\n')
+    with pytest.raises(NoProject):
+        find_project(tmp_path)
+    (tmp_path / "workflows").mkdir()
+    assert find_project(tmp_path).name == "by-hand"
+
+
+def test_a_pyproject_that_depends_on_a_namesake_is_no_project(tmp_path: Path) -> None:
+    (tmp_path / "workflows").mkdir()
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "other"\ndependencies = ["phlo-plugin-example"]\n')
+    with pytest.raises(NoProject):
+        find_project(tmp_path)
+
+
 def test_a_name_that_is_neither_folder_nor_installed_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UnknownProject, match="glucose-platfrom"):
         find_project("glucose-platfrom")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import sys
 import tomllib
 import traceback
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -28,7 +29,7 @@ STATE = Path(".phlo", "state")
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with a pyproject.toml that has ``[tool.phlo]``."""
+    """A folder whose pyproject.toml has ``[tool.phlo]``, or depends on Phlo beside a folder ``workflows``."""
 
     root: Path
     name: str
@@ -162,9 +163,16 @@ def _project_name(folder: Path) -> str | None:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError:
         return folder.name if "[tool.phlo]" in file.read_text(encoding="utf-8") else None
-    if "phlo" not in content.get("tool", {}):
+    project = content.get("project", {})
+    if "phlo" not in content.get("tool", {}) and not _uses_phlo(project, folder):
         return None
-    return str(content.get("project", {}).get("name", folder.name))
+    return str(project.get("name", folder.name))
+
+
+def _uses_phlo(project: dict[str, Any], folder: Path) -> bool:
+    """Tell a project that lists Phlo as a dependency, and has workflows, from a package that merely builds on it."""
+    names = (re.match(r"[\w.-]*", str(requirement)) for requirement in project.get("dependencies", ()))
+    return any(name and name[0].lower() == "phlo" for name in names) and (folder / "workflows").is_dir()
 
 
 def _installed(name: str) -> Project:
