@@ -1,62 +1,23 @@
 """The first pass: cells to a column's type, and a reason for each cell that does not fit.
 
 Whole columns are cast at once where every cell plainly fits; only a column in which one does not is gone through
-cell by cell. Nothing is cast at a loss: 5.7 is no whole number, true is no number, and a time is ISO 8601 text.
+cell by cell (``cells``), to the same values.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
-import math
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from phlo.load.rows import as_text
+from phlo.load.cells import CELLS, Unfit, kind_of
+from phlo.load.reasons import Reason, Reasons, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pyarrow as pa
 
     from phlo.schemas.model import Column
 
-SHOWN = 60
-"""Characters of a value that a reason quotes."""
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why a row is rejected: a column (empty: the row as a whole), what is wrong, and the quoted value.
-
-    >>> str(Reason("sgv", "is not a whole number", "`7.2`")), str(Reason("_id", "is null"))
-    ('`sgv` = `7.2` is not a whole number', '`_id` is null')
-    """
-
-    column: str
-    complaint: str
-    value: str = ""
-
-    @property
-    def kind(self) -> str:
-        """The reason without its value, to count by."""
-        return f"`{self.column}` {self.complaint}" if self.column else self.complaint
-
-    def __str__(self) -> str:
-        return f"`{self.column}` = {self.value} {self.complaint}" if self.value else self.kind
-
-
-Reasons = dict[int, Reason]
-"""Row number in the batch → what is wrong with its cell."""
-
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 WHOLE = r"^-?[0-9]{1,18}$"
 FRACTION = r"^-?[0-9]+(\.[0-9]+)?$"
-
-
-class Unfit(ValueError):
-    """A cell that its column can't hold; the text is the tail of the reason."""
 
 
 def cast_cells(values: list[Any], column: Column) -> tuple[pa.Array, Reasons]:
@@ -72,7 +33,7 @@ def cast_cells(values: list[Any], column: Column) -> tuple[pa.Array, Reasons]:
 
     kinds = set(map(type, values)) - {type(None)}
     array = None
-    if kinds <= _PLAIN.get(_kind(column.type), frozenset()):
+    if kinds <= _PLAIN.get(kind_of(column.type), frozenset()):
         try:
             array = pa.array(values, column.type, from_pandas=True)
         except (pa.ArrowInvalid, OverflowError, UnicodeEncodeError):
@@ -90,22 +51,17 @@ def cast_array(array: pa.Array, column: Column) -> tuple[pa.Array, Reasons]:
 
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
-    done = _cast_whole(array, column)
+    array, beyond = _without_far_times(array, column)
+    done, reasons = _cast_whole(array, column), dict[int, Reason]()
     if done is None or not _within(done, column):
-        return cast_cells(array.to_pylist(), column)
-    return done, {}
-
-
-def quote(value: Any) -> str:
-    """Quote a value in a reason, shortened."""
-    text = "true" if value is True else "false" if value is False else as_text(value)
-    return f"`{text[:SHOWN]}…`" if len(text) > SHOWN else f"`{text}`"
+        done, reasons = cast_cells(array.to_pylist(), column)
+    return done, beyond | reasons
 
 
 def _cell_by_cell(values: list[Any], column: Column) -> tuple[pa.Array, Reasons]:
     import pyarrow as pa
 
-    to_cell = _CELLS[_kind(column.type)]
+    to_cell = CELLS[kind_of(column.type)]
     cells: list[Any] = []
     reasons: Reasons = {}
     for row, value in enumerate(values):
@@ -122,7 +78,7 @@ def _cast_whole(array: pa.Array, column: Column) -> pa.Array | None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    types, kind = pa.types, _kind(column.type)
+    types, kind = pa.types, kind_of(column.type)
     if types.is_large_string(array.type) or types.is_string_view(array.type):
         array = array.cast(pa.string())
     if types.is_floating(array.type):
@@ -145,7 +101,7 @@ def _cast_whole(array: pa.Array, column: Column) -> pa.Array | None:
         return None
     try:
         # Below a microsecond tables count nothing, so that much of a time is cut off.
-        return pc.cast(array, column.type, safe=kind != "time")
+        return pc.cast(array, column.type, safe=not (types.is_timestamp(array.type) and array.type.unit == "ns"))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
 
@@ -164,7 +120,7 @@ def _text_array(array: pa.Array, column: Column) -> pa.Array | None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    kind = _kind(column.type)
+    kind = kind_of(column.type)
     form = {"int": WHOLE, "float": FRACTION}.get(kind)
     if form is not None:
         fits = pc.all(pc.match_substring_regex(array, form), min_count=0).as_py()
@@ -173,10 +129,33 @@ def _text_array(array: pa.Array, column: Column) -> pa.Array | None:
         return None
     for form_of_all in (pa.timestamp("us", "UTC"), pa.timestamp("us")) if kind == "time" else (pa.date32(),):
         try:
-            return array.cast(form_of_all).cast(column.type)
+            times = array.cast(form_of_all)
         except pa.ArrowInvalid:
             continue
+        return times.cast(column.type) if not _without_far_times(times, column)[1] else None
     return None
+
+
+UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+FIRST, LAST = -62_135_596_800, 253_402_300_799
+"""The years 1 and 9999 in seconds since 1970: what Python's, and so most libraries', calendars hold."""
+
+
+def _without_far_times(array: pa.Array, column: Column) -> tuple[pa.Array, Reasons]:
+    """Take out the times that no calendar has: Arrow counts them, but nothing else can show them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_timestamp(array.type) or len(array) == array.null_count:
+        return array, {}
+    unit, counted = UNITS[array.type.unit], array.cast(pa.int64())
+    low, high = (max(FIRST * unit, -(2**63)), min((LAST + 1) * unit, 2**63) - 1)
+    far = pc.invert(pc.and_(pc.greater_equal(counted, low), pc.less_equal(counted, high)))
+    reasons = {
+        row: Reason(column.name, "is not a time in the years 1 to 9999", f"`{counted[row].as_py()} {array.type.unit}`")
+        for row in pc.indices_nonzero(far).to_pylist()
+    }
+    return (pc.if_else(far, None, array), reasons) if reasons else (array, {})
 
 
 def _within(array: pa.Array, column: Column) -> bool:
@@ -189,22 +168,6 @@ def _within(array: pa.Array, column: Column) -> bool:
     return bool(low <= found["min"] and found["max"] <= high)
 
 
-def _kind(arrow: pa.DataType) -> str:
-    import pyarrow as pa
-
-    types = pa.types
-    tests: tuple[tuple[str, Callable[[pa.DataType], bool]], ...] = (
-        ("int", types.is_integer),
-        ("float", types.is_floating),
-        ("bool", types.is_boolean),
-        ("text", types.is_string),
-        ("time", types.is_timestamp),
-        ("date", types.is_date),
-        ("decimal", types.is_decimal),
-    )
-    return next((kind for kind, matches in tests if matches(arrow)), "nested")
-
-
 _PLAIN: dict[str, frozenset[type]] = {
     "int": frozenset({int}),
     "float": frozenset({int, float}),
@@ -212,119 +175,3 @@ _PLAIN: dict[str, frozenset[type]] = {
     "text": frozenset({str}),
 }
 """Python types that Arrow casts at no loss; it would cut 5.7 to 5, and take true for 1.0."""
-
-
-def _int(value: Any, column: Column) -> int:
-    number = _decimal_of(value, "is not a whole number")
-    if number != number.to_integral_value():
-        raise Unfit("is not a whole number")
-    whole = int(number)
-    low, high = column.bounds or (-(2 ** (column.type.bit_width - 1)), 2 ** (column.type.bit_width - 1) - 1)
-    if not low <= whole <= high:
-        raise Unfit(f"is not in {low} to {high}")
-    return whole
-
-
-def _float(value: Any, _: Column) -> float:
-    if value in ("Infinity", "-Infinity"):
-        return math.inf if value == "Infinity" else -math.inf
-    if isinstance(value, float):
-        return value
-    number = float(_decimal_of(value, "is not a number"))
-    if math.isinf(number):
-        raise Unfit("is too large for a number with a fraction")
-    return number
-
-
-def _decimal(value: Any, column: Column) -> decimal.Decimal:
-    number = _decimal_of(value, "is not a number")
-    try:
-        fitted = number.quantize(decimal.Decimal(1).scaleb(-column.type.scale), context=decimal.Context(prec=76))
-    except decimal.InvalidOperation:
-        raise Unfit("is too large") from None
-    if fitted != number:
-        raise Unfit(f"has more than {column.type.scale} decimals")
-    if len(fitted.as_tuple().digits) > column.type.precision:
-        raise Unfit(f"has more than {column.type.precision} digits")
-    return fitted
-
-
-def _decimal_of(value: Any, complaint: str) -> decimal.Decimal:
-    """Read a number exactly, from a number or from text that is one."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str, decimal.Decimal)):
-        raise Unfit(complaint)
-    text = str(value).strip()
-    if isinstance(value, str) and not NUMBER.fullmatch(text):
-        raise Unfit(complaint)
-    number = decimal.Decimal(text)
-    if not number.is_finite() or abs(number.adjusted()) > MAX_EXPONENT:
-        raise Unfit(complaint)
-    return number
-
-
-MAX_EXPONENT = 400
-"""Beyond any float; text like 1e999999999 would else be written out digit by digit."""
-
-
-def _bool(value: Any, _: Column) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
-        return value.strip().lower() == "true"
-    if isinstance(value, (int, float)) and value in (0, 1):
-        return bool(value)
-    raise Unfit("is neither true nor false")
-
-
-def _text(value: Any, _: Column) -> str:
-    text = as_text(value)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise Unfit("is not valid text") from None
-    return text
-
-
-def _time(value: Any, column: Column) -> dt.datetime:
-    time = _iso(value, "is not a time in ISO 8601")
-    utc = time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time.astimezone(dt.UTC)
-    return utc if column.type.tz else utc.replace(tzinfo=None)
-
-
-def _date(value: Any, _: Column) -> dt.date:
-    time = _iso(value, "is not a date in ISO 8601")
-    if time.time() != dt.time():
-        raise Unfit("is a time, not a date")
-    return time.date()
-
-
-def _iso(value: Any, complaint: str) -> dt.datetime:
-    if isinstance(value, dt.datetime):
-        return value
-    if isinstance(value, dt.date):
-        return dt.datetime.combine(value, dt.time())
-    try:
-        return dt.datetime.fromisoformat(value.strip())
-    except (AttributeError, ValueError):
-        raise Unfit(complaint) from None
-
-
-def _nested(value: Any, column: Column) -> Any:
-    import pyarrow as pa
-
-    try:
-        return pa.array([value], column.type)[0].as_py()
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, TypeError, ValueError):
-        raise Unfit(f"is not a {column.type}") from None
-
-
-_CELLS: dict[str, Callable[[Any, Column], Any]] = {
-    "int": _int,
-    "float": _float,
-    "decimal": _decimal,
-    "bool": _bool,
-    "text": _text,
-    "time": _time,
-    "date": _date,
-    "nested": _nested,
-}

@@ -6,7 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from phlo.errors import SchemaError
-from phlo.load.cast import Reason, quote
+from phlo.load.reasons import Reason, quote
 from phlo.schemas.rules import failure
 
 if TYPE_CHECKING:
@@ -59,9 +59,11 @@ def _validate(
 
 
 def _reasons(errors: Any, schema: TableSchema, table: pa.Table) -> dict[int, list[Reason]]:
+    from pandera.pandas import Column
+
     reasons: dict[int, list[Reason]] = {}
     for error in errors.schema_errors:
-        column = str(getattr(error.schema, "name", "") or "") if error.schema is not schema.checks else ""
+        column = str(error.schema.name) if isinstance(error.schema, Column) else ""
         for row in _rows(error, schema):
             reason = Reason(column, failure(error.check), _value(table, column, row))
             reasons.setdefault(row, []).append(reason)

@@ -39,7 +39,10 @@ def as_text(value: Any) -> str:
     >>> as_text("5"), as_text(5), as_text({"a": [1, None]})
     ('5', '5', '{"a":[1,null]}')
     """
-    return value if isinstance(value, str) else str(_plain(value)) if _is_scalar(value) else _dump(value)
+    if isinstance(value, str):
+        return value
+    text = _dump(value)
+    return str(json.loads(text)) if text.startswith('"') else text
 
 
 def escape_surrogates(text: str) -> str:
@@ -65,10 +68,6 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):  # NumPy's scalars and arrays
         return value.tolist()
     return None if type(value).__name__ == "NAType" else str(value)
-
-
-def _is_scalar(value: Any) -> bool:
-    return isinstance(value, (dt.datetime, dt.date, dt.time, bytes)) or type(value).__name__ in ("Decimal", "UUID")
 
 
 def _dump(value: Any) -> str:

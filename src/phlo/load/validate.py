@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from phlo.declarations import SYSTEM_COLUMNS, SilentReporter
 from phlo.errors import SchemaError, nearest
-from phlo.load.cast import Reason, cast_array, cast_cells
+from phlo.load.cast import cast_array, cast_cells
 from phlo.load.checks import run_checks
+from phlo.load.reasons import Reason
 from phlo.load.rows import decode, encode
 from phlo.load.spool import Spool
 from phlo.schemas.converter import arrow_schema

@@ -111,13 +111,10 @@ def _generic(dtype: Any, column: str, model: str) -> TableType:
     import pyarrow as pa
 
     elements = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}
-    python = getattr(dtype, "type", None)
-    if str(dtype) in {"object", "<class 'dict'>", "<class 'list'>"} or python in (object, dict, list):
-        return TableType(pa.string())
-    inner = get_args(getattr(dtype, "special_type", None) or python)
-    if len(inner) == 1 and inner[0] in elements:
+    inner = get_args(getattr(dtype, "generic_type", None))
+    if getattr(dtype, "type", None) is list and len(inner) == 1 and inner[0] in elements:
         return TableType(pa.list_(elements[inner[0]]))
-    if inner or type(dtype).__name__.startswith("Python"):
+    if str(dtype) == "object" or type(dtype).__name__.startswith("Python"):
         return TableType(pa.string())
     raise SchemaError(
         schema=model,

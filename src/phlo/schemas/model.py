@@ -124,7 +124,7 @@ def _twin(model: type[Any]) -> type[Any]:
     attributes = _attributes(model, DataFrameModel)
     for name, annotation in hidden.items():
         field = copy.copy(attributes[name]) if name in attributes else Field()
-        field.alias = field.alias or name
+        field.alias = field.alias or _as_written(name, model)
         body[f"{TWIN}{name}"] = field
         body["__annotations__"][f"{TWIN}{name}"] = annotation
     return type(model.__name__, (model,), body)
@@ -148,6 +148,12 @@ def _hidden_fields(model: type[Any]) -> dict[str, Any]:
     }
 
 
+def _as_written(name: str, model: type[Any]) -> str:
+    """Undo what Python does to names with two underscores: `__v` of class Post is kept as `_Post__v`."""
+    prefixes = (f"_{each.__name__.lstrip('_')}" for each in model.__mro__)
+    return next((name.removeprefix(p) for p in prefixes if name.startswith(f"{p}__")), name)
+
+
 def _attributes(model: type[Any], base: type[Any]) -> dict[str, Any]:
     """The class attributes as written, without the descriptors that turn a ``Field`` into its name."""
     found: dict[str, Any] = {}
@@ -166,7 +172,8 @@ def _order(model: type[Any], schema: DataFrameSchema) -> list[str]:
     written: list[str] = []
     for name in typing.get_type_hints(model):
         field = attributes.get(name)
-        written.append(field.name if isinstance(field, FieldInfo) and field.name else name)
+        alias = field.alias if isinstance(field, FieldInfo) else None
+        written.append(alias or _as_written(name, model))
     return sorted(schema.columns, key=lambda name: written.index(name) if name in written else len(written))
 
 

@@ -5,10 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
 SHOWN = 8
 """How many of a list's values are named."""
+
+WORDS = {
+    "equal_to": ("= {value}", "is not {value}"),
+    "not_equal_to": ("≠ {value}", "may not be {value}"),
+    "greater_than": ("> {min_value}", "is not more than {min_value}"),
+    "greater_than_or_equal_to": ("≥ {min_value}", "is not at least {min_value}"),
+    "less_than": ("< {max_value}", "is not less than {max_value}"),
+    "less_than_or_equal_to": ("≤ {max_value}", "is not at most {max_value}"),
+    "in_range": ("{min_value}-{max_value}", "is not in {min_value}-{max_value}"),
+    "isin": ("IN({allowed_values})", "is not one of {allowed_values}"),
+    "notin": ("NOT IN({forbidden_values})", "may not be one of {forbidden_values}"),
+    "str_matches": ("matches {pattern}", "does not match `{pattern}`"),
+    "str_contains": ("contains {pattern}", "does not contain `{pattern}`"),
+    "str_startswith": ("starts with {string}", "does not start with `{string}`"),
+    "str_endswith": ("ends with {string}", "does not end with `{string}`"),
+    "str_length between": ("length {min_value}-{max_value}", "is not {min_value} to {max_value} characters long"),
+    "str_length from": ("length ≥ {min_value}", "is not at least {min_value} characters long"),
+    "str_length to": ("length ≤ {max_value}", "is not at most {max_value} characters long"),
+    "str_length exact": ("length {exact_value}", "is not {exact_value} characters long"),
+}
+"""Pandera's built-in checks: as a rule, and as what is wrong with a value that fails."""
+
+AT_LEAST, AT_MOST = "greater_than_or_equal_to", "less_than_or_equal_to"
 
 
 def rules_of(checks: Iterable[Any]) -> tuple[str, ...]:
@@ -19,84 +42,48 @@ def rules_of(checks: Iterable[Any]) -> tuple[str, ...]:
     ('20-600', 'IN(a, b)')
     """
     known = list(checks)
-    bounds = {check.name: check.statistics for check in known}
-    low, high = bounds.get("greater_than_or_equal_to"), bounds.get("less_than_or_equal_to")
-    if low is None or high is None:
-        return tuple(_rule(check) for check in known)
-    merged = f"{low['min_value']}-{high['max_value']}"
-    others = [c for c in known if c.name not in ("greater_than_or_equal_to", "less_than_or_equal_to")]
-    return (merged, *(_rule(check) for check in others))
+    bounds = {check.name: check.statistics for check in known if check.name in (AT_LEAST, AT_MOST)}
+    if len(bounds) == 1 or not bounds:
+        return tuple(_say(check, 0) for check in known)
+    merged = f"{bounds[AT_LEAST]['min_value']}-{bounds[AT_MOST]['max_value']}"
+    return (merged, *(_say(check, 0) for check in known if check.name not in bounds))
 
 
 def failure(check: Any) -> str:
-    """Say what a value is not that fails a check, as the tail of a sentence.
+    """Say what is wrong with a value that fails a check, as the tail of a sentence.
 
     >>> from pandera.pandas import Check
     >>> failure(Check.isin(["Flat", "NONE"])), failure(Check.le(1000))
     ('is not one of Flat, NONE', 'is not at most 1000')
     """
-    values = check.statistics or {}
-    words = {
-        "equal_to": "is not {value}",
-        "not_equal_to": "may not be {value}",
-        "greater_than": "is not more than {min_value}",
-        "greater_than_or_equal_to": "is not at least {min_value}",
-        "less_than": "is not less than {max_value}",
-        "less_than_or_equal_to": "is not at most {max_value}",
-        "in_range": "is not in {min_value}-{max_value}",
-        "isin": "is not one of {allowed}",
-        "notin": "may not be one of {forbidden}",
-        "str_matches": "does not match `{pattern}`",
-        "str_contains": "does not contain `{pattern}`",
-        "str_startswith": "does not start with `{string}`",
-        "str_endswith": "does not end with `{string}`",
-    }.get(check.name)
-    own_words = check.error and not check.error.startswith(f"{check.name}(")
-    if words is None or own_words:
-        return f"fails {check.error or check.name or 'a check'}"
-    try:
-        return words.format_map(_listed(values))
-    except KeyError:
-        return f"fails {check.name}"
+    return _say(check, 1)
 
 
-def _rule(check: Any) -> str:
-    values = check.statistics or {}
-    forms = {
-        "equal_to": "= {value}",
-        "not_equal_to": "≠ {value}",
-        "greater_than": "> {min_value}",
-        "greater_than_or_equal_to": "≥ {min_value}",
-        "less_than": "< {max_value}",
-        "less_than_or_equal_to": "≤ {max_value}",
-        "in_range": "{min_value}-{max_value}",
-        "isin": "IN({allowed})",
-        "notin": "NOT IN({forbidden})",
-        "str_matches": "matches {pattern}",
-        "str_contains": "contains {pattern}",
-        "str_startswith": "starts with {string}",
-        "str_endswith": "ends with {string}",
-        "str_length": "length {min_value}-{max_value}",
-    }
-    try:
-        return forms[check.name].format_map(_listed(values))
-    except KeyError:
-        return str(check.error or check.name or "check")
+def _say(check: Any, which: int) -> str:
+    # Pandera writes a built-in check's `error` itself, beginning with its name; any other is the author's.
+    own_words = check.error if check.error and not check.error.startswith(f"{check.name}(") else None
+    words = WORDS.get(_case(check))
+    if words is None or (own_words and which):
+        named = own_words or check.name or "a check"
+        return f"fails {named}" if which else named
+    return words[which].format_map({name: _listed(value) for name, value in check.statistics.items()})
 
 
-def _listed(values: Mapping[str, Any]) -> dict[str, str]:
-    """Write a check's values: lists by their first few, patterns as they were given."""
-    listed = {}
-    for name, value in values.items():
-        value = getattr(value, "pattern", value)
-        several = isinstance(value, (list, tuple, set, frozenset))
-        listed[name] = (
-            _some(sorted(value, key=str) if isinstance(value, (set, frozenset)) else value) if several else str(value)
-        )
-    aliases = {"allowed_values": "allowed", "forbidden_values": "forbidden"}
-    return listed | {aliases[name]: text for name, text in listed.items() if name in aliases}
+def _case(check: Any) -> str:
+    """The check's name; that of a length with the bounds it has."""
+    if check.name != "str_length":
+        return str(check.name)
+    given = {name for name, value in check.statistics.items() if value is not None}
+    if "exact_value" in given:
+        return "str_length exact"
+    both = given == {"min_value", "max_value"}
+    return "str_length between" if both else "str_length from" if "min_value" in given else "str_length to"
 
 
-def _some(values: Sequence[Any]) -> str:
-    shown = [str(value) for value in values[:SHOWN]]
-    return ", ".join([*shown, "…"] if len(values) > SHOWN else shown)
+def _listed(value: Any) -> str:
+    """Write a check's value: a list by its first few values, a pattern as it was given."""
+    value = getattr(value, "pattern", value)
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        return str(value)
+    values = [str(each) for each in value]
+    return ", ".join([*values[:SHOWN], "…"] if len(values) > SHOWN else values)
