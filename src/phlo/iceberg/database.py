@@ -127,9 +127,11 @@ def _engine(uri: str) -> Engine:
     if url.get_backend_name() != "postgresql":
         raise CatalogUnsupported(uri=url.render_as_string(hide_password=True))
     try:
-        return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
     except ModuleNotFoundError as error:
         raise MissingExtra(feature="A catalog in Postgres", package="psycopg", extra="postgres") from error
+    _forget_after_fork(engine)
+    return engine
 
 
 def _sqlite(file: str) -> Engine:
@@ -152,7 +154,7 @@ def _begin(connection: Connection) -> None:
 
 
 def _forget_after_fork(engine: Engine) -> None:
-    """Keep a forked child from using, or closing, SQLite connections of its parent: that corrupts the file."""
+    """Keep a forked child from using, or closing, its parent's connections: that corrupts files and protocols."""
     held = weakref.ref(engine)
 
     def forget() -> None:
