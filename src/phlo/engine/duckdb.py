@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -21,13 +20,14 @@ from phlo.engine.failure import query_failed
 from phlo.engine.guard import check_read_only
 from phlo.errors import QueryFailed, UnknownTable, nearest
 from phlo.iceberg import merge
-from phlo.iceberg.tables import PARTITION_COLUMN, as_pattern, evolve, scan_sql
+from phlo.iceberg.tables import PARTITION_COLUMN, as_pattern, evolve, scan_sql, within_sql
 from phlo.iceberg.types import literal, quoted
 from phlo.protocols import MAIN, Written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
+    from pathlib import Path
 
     from duckdb import DuckDBPyConnection
     from pyiceberg.table import Table
@@ -70,9 +70,8 @@ class DuckDBEngine:
                 select = scan_sql(self.catalog.open_pinned(name, pin), columns, partitions, con)
                 return run(con, select, select)
             self.bind(con, [name], pin)
-            days = ", ".join(f"DATE '{day.isoformat()}'" for day in partitions)
-            where = f" WHERE {quoted(PARTITION_COLUMN)} IN ({days})" if partitions else ""
-            select = f"SELECT {', '.join(map(quoted, columns)) or '*'} FROM {_quoted_name(name)}{where}"
+            names = ", ".join(map(quoted, columns)) or "*"
+            select = f"SELECT {names} FROM {_quoted_name(name)} WHERE {within_sql(partitions)}"
             return run(con, select, select)
 
     def write(
@@ -152,7 +151,9 @@ class DuckDBEngine:
         """Add a name to ``ordered`` after all that it reads."""
         known = _known(name, pin)
         if known in above:
-            raise QueryFailed(detail=f"views read each other: {' → '.join([*above, known])}", where="change one of them")
+            raise QueryFailed(
+                detail=f"views read each other: {' → '.join([*above, known])}", where="change one of them"
+            )
         if known in pin.views:
             for inner in tables_in(parse(pin.views[known].sql, self.settings.dialect)):
                 self._resolve(inner, pin, ordered, (*above, known))

@@ -14,34 +14,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import duckdb
-from pyiceberg.exceptions import CommitFailedException, ValidationException
-from pyiceberg.expressions import AlwaysTrue, BooleanExpression, In
+from pyiceberg.expressions import AlwaysTrue
 
 from phlo.declarations import SYSTEM_COLUMNS
-from phlo.iceberg.parquet import Partitioning, remove, write_files
+from phlo.iceberg.commit import swap
 from phlo.iceberg.prune import key_range, may_hold
-from phlo.iceberg.tables import PARTITION_COLUMN, Columns, Connection, local_path, tasks_sql
-from phlo.iceberg.types import duckdb_type, literal, quoted
+from phlo.iceberg.rewrite import Rewriter
+from phlo.iceberg.tables import Columns, local_path, tasks_sql, within, within_sql
+from phlo.iceberg.types import duckdb_type, quoted
 from phlo.protocols import Written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import date
     from pathlib import Path
 
     import pyarrow as pa
-    from pyiceberg.manifest import DataFile
     from pyiceberg.table import FileScanTask, Table
-    from pyiceberg.typedef import Record
+
+    from phlo.iceberg.tables import Connection
 
 FILE = "phlo_file"
-
-SMALL_FILE = 16 * 1024 * 1024
-"""Files below this are written together with a partition's new rows, when they have to be written at all."""
-
-TINY = 1024 * 1024
-MANY_SMALL_FILES = 8
-"""Small files that no batch key touches are folded in when they are together tiny or this many."""
 
 
 @dataclass(frozen=True)
@@ -78,21 +71,19 @@ def merge(
         touched = _compare(con, table, probed, keys)
         fresh = _count(con, "batch")
         if fresh:
-            rewriter = _Rewriter(con, table, tasks, lambda select: _without(select, table, keys))
-            _commit(table, rewriter.rewrite(touched), conflicts)
+            rewriter = Rewriter(con, table, tasks, lambda select: _without(select, keys))
+            swap(table, rewriter.rewrite(touched), conflicts)
         inserted = total - stored
         return Written(inserted=inserted, updated=fresh - inserted, unchanged=total - fresh)
 
 
-def append(
-    table: Table, rows: pa.Table | pa.RecordBatchReader, *, limits: Limits | None = None
-) -> Written:
+def append(table: Table, rows: pa.Table | pa.RecordBatchReader, *, limits: Limits | None = None) -> Written:
     """Add rows, in one snapshot."""
     with _staged(table, rows, limits) as con:
         total = _count(con, "batch")
         if total:
             tasks = list(table.scan().plan_files())
-            _commit(table, _Rewriter(con, table, tasks, lambda select: select).rewrite([]), None)
+            swap(table, Rewriter(con, table, tasks, lambda select: select).rewrite([]), AlwaysTrue())
         return Written(inserted=total)
 
 
@@ -104,19 +95,18 @@ def replace(
     limits: Limits | None = None,
 ) -> Written:
     """Put rows in the place of all rows, or of those of some ``partition_date``s, in one snapshot."""
+    replaced = within_sql(partitions)
     with _staged(table, rows, limits) as con:
-        pruned: BooleanExpression = In(PARTITION_COLUMN, set(partitions)) if partitions else AlwaysTrue()
         every = list(table.scan().plan_files())
-        days = ", ".join(f"DATE '{day.isoformat()}'" for day in partitions)
-        replaced = f"{quoted(PARTITION_COLUMN)} IN ({days})" if partitions else "true"
-        tasks = list(table.scan(row_filter=pruned).plan_files()) if partitions else every
+        tasks = list(table.scan(row_filter=within(partitions)).plan_files()) if partitions else every
         old = f"SELECT * FROM ({tasks_sql(table, tasks, Columns(table.schema()), con, FILE)}) WHERE {replaced}"
-        con.execute(f"CREATE TABLE hits AS SELECT {quoted(FILE)} AS file, count(*) AS n FROM ({old}) GROUP BY 1")
+        con.execute(f"CREATE TABLE hits AS SELECT {FILE} AS file, count(*) AS n FROM ({old}) GROUP BY ALL")
         total, removed = _count(con, "batch"), _sum(con)
         if total == removed and _same_rows(con, table, old):
             return Written(unchanged=total)
-        rewriter = _Rewriter(con, table, every, lambda select: f"SELECT * FROM ({select}) WHERE ({replaced}) IS NOT TRUE")
-        _commit(table, rewriter.rewrite(_files(con, tasks)), pruned)
+        kept = f"({replaced}) IS NOT TRUE"
+        rewriter = Rewriter(con, table, every, lambda select: f"SELECT * FROM ({select}) WHERE {kept}")
+        swap(table, rewriter.rewrite(_files(con, tasks)), within(partitions))
         return Written(inserted=total, deleted=removed)
 
 
@@ -171,9 +161,7 @@ def _probe(con: Connection, table: Table, tasks: Sequence[FileScanTask], keys: S
     return _files(con, tasks, "found")
 
 
-def _compare(
-    con: Connection, table: Table, tasks: Sequence[FileScanTask], keys: Sequence[str]
-) -> list[FileScanTask]:
+def _compare(con: Connection, table: Table, tasks: Sequence[FileScanTask], keys: Sequence[str]) -> list[FileScanTask]:
     """Drop from the batch what is stored just so; return the files that hold what is left of it."""
     if not tasks:
         return []
@@ -194,24 +182,20 @@ def _compare(
 
 def _on(con: Connection, keys: Sequence[str]) -> str:
     """Join on the keys; NULLs, which have no place in keys but must not double, are equal and cost speed."""
-    nulls = con.execute(
-        f"SELECT {', '.join(f'count(*) > count({quoted(key)})' for key in keys)} FROM batch"
-    ).fetchone()
+    nulls = con.execute(f"SELECT {', '.join(f'count(*) > count({quoted(key)})' for key in keys)} FROM batch").fetchone()
     tests = zip(keys, nulls, strict=True)
     return " AND ".join(
         f"s.{quoted(key)} {'IS NOT DISTINCT FROM' if null else '='} b.{quoted(key)}" for key, null in tests
     )
 
 
-def _without(select: str, table: Table, keys: Sequence[str]) -> str:
+def _without(select: str, keys: Sequence[str]) -> str:
     on = " AND ".join(f"s.{quoted(key)} IS NOT DISTINCT FROM b.{quoted(key)}" for key in keys)
     return f"SELECT s.* FROM ({select}) s ANTI JOIN batch b ON {on}"
 
 
 def _same_rows(con: Connection, table: Table, old: str) -> bool:
-    names = ", ".join(
-        quoted(field.name) for field in table.schema().fields if field.name not in SYSTEM_COLUMNS[1:]
-    )
+    names = ", ".join(quoted(field.name) for field in table.schema().fields if field.name not in SYSTEM_COLUMNS[1:])
     return not _count(con, f"(SELECT {names} FROM ({old}) EXCEPT ALL SELECT {names} FROM batch)")
 
 
@@ -226,106 +210,3 @@ def _count(con: Connection, relation: str) -> int:
 
 def _sum(con: Connection) -> int:
     return int(con.execute("SELECT coalesce(sum(n), 0) FROM hits").fetchone()[0])
-
-
-# ── what is written ──────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True)
-class _Rewrite:
-    """Files that leave the table and files that come."""
-
-    gone: list[DataFile]
-    new: list[DataFile]
-
-
-@dataclass(frozen=True)
-class _Rewriter:
-    """Writes the batch, and what is left of the files it changes."""
-
-    con: Connection
-    table: Table
-    tasks: Sequence[FileScanTask]
-    survivors: Callable[[str], str]
-
-    def rewrite(self, touched: Sequence[FileScanTask]) -> _Rewrite:
-        """Large files are written again one by one; small ones together with the new rows of their partition."""
-        spec_id, partitioning = self.table.spec().spec_id, Partitioning.of(self.table)
-        foreign = [task for task in touched if task.file.spec_id != spec_id]
-        ours = [task for task in touched if task.file.spec_id == spec_id]
-        small = [task for task in ours if task.file.file_size_in_bytes < SMALL_FILE]
-        pool = self._pool(foreign)
-        new: list[DataFile] = []
-        try:
-            for task in ours:
-                if task not in small:
-                    new += self._write(self._survivors([task]), task.file.partition)
-            partitions = dict.fromkeys(
-                [*partitioning.values(self.con, pool), *(task.file.partition for task in small)]
-            )
-            folded = self._foldable(touched, set(partitions))
-            for partition in partitions:
-                rows = f"SELECT {self._columns.select} FROM {pool} WHERE {partitioning.condition(partition)}"
-                kept = [task for task in [*folded, *small] if task.file.partition == partition]
-                parts = [self._survivors(kept), rows] if kept else [rows]
-                new += self._write(" UNION ALL ".join(parts), partition)
-        except BaseException:
-            remove([file.file_path for file in new])
-            raise
-        return _Rewrite([task.file for task in [*touched, *folded]], new)
-
-    @property
-    def _columns(self) -> Columns:
-        return Columns(self.table.schema())
-
-    def _write(self, select: str, partition: Record) -> list[DataFile]:
-        return write_files(self.con, self.table, select, partition)
-
-    def _survivors(self, tasks: Sequence[FileScanTask]) -> str:
-        return self.survivors(tasks_sql(self.table, tasks, self._columns, self.con))
-
-    def _pool(self, foreign: Sequence[FileScanTask]) -> str:
-        """New rows, and the survivors of files from before the table's partitioning changed."""
-        if not foreign:
-            return "batch"
-        self.con.execute(f"CREATE TABLE pool AS FROM batch UNION ALL {self._survivors(foreign)}")
-        return "pool"
-
-    def _foldable(self, touched: Sequence[FileScanTask], partitions: set[Record]) -> list[FileScanTask]:
-        """Small files beside the ones that have to be written: tiny ones, or so many that reading suffers."""
-        leaving = {task.file.file_path for task in touched}
-        found: dict[Record, list[FileScanTask]] = {}
-        for task in self.tasks:
-            file = task.file
-            near = file.spec_id == self.table.spec().spec_id and file.partition in partitions
-            if near and file.file_size_in_bytes < SMALL_FILE and file.file_path not in leaving:
-                found.setdefault(file.partition, []).append(task)
-        return [
-            task
-            for tasks in found.values()
-            if len(tasks) >= MANY_SMALL_FILES or sum(task.file.file_size_in_bytes for task in tasks) < TINY
-            for task in tasks
-        ]
-
-
-def _commit(table: Table, rewrite: _Rewrite, conflicts: BooleanExpression | None) -> None:
-    """Swap the files in one snapshot; ``conflicts`` are the rows that no one else may have written meanwhile.
-
-    The producer's class is private to PyIceberg, its methods are not: pyproject.toml pins the version.
-    """
-    if not rewrite.gone and not rewrite.new:
-        return
-    try:
-        with table.transaction() as transaction:
-            update = transaction.update_snapshot().overwrite()
-            update.delete_by_predicate(conflicts if conflicts is not None else AlwaysTrue())
-            for file in rewrite.gone:
-                update.delete_data_file(file)
-            for file in rewrite.new:
-                update.append_data_file(file)
-            update.commit()
-    except (CommitFailedException, ValidationException) as error:
-        remove([file.file_path for file in rewrite.new])
-        if isinstance(error, CommitFailedException):
-            raise
-        raise CommitFailedException(f"{'.'.join(table.name())} was written meanwhile: {error}") from error

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 from pyiceberg import types as ice
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, GreaterThanOrEqual, LessThanOrEqual
 
-from phlo.iceberg.tables import Connection
 from phlo.iceberg.types import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import FileScanTask, Table
+
+    from phlo.iceberg.tables import Connection
 
 EXACT = 100_000
 """Up to so many distinct values each is looked for; beyond, only the range counts."""
@@ -34,6 +35,8 @@ def may_hold(con: Connection, table: Table, tasks: Sequence[FileScanTask], keys:
 
 def key_range(con: Connection, table: Table, keys: Sequence[str]) -> BooleanExpression:
     """Describe the rows with which a merge of ``batch`` conflicts: those whose keys lie within its range."""
+    at_least: Callable[..., BooleanExpression] = GreaterThanOrEqual
+    at_most: Callable[..., BooleanExpression] = LessThanOrEqual
     found: BooleanExpression = AlwaysTrue()
     for key in keys:
         if type(table.schema().find_type(key)) not in (ice.IntegerType, ice.LongType, ice.StringType):
@@ -43,7 +46,7 @@ def key_range(con: Connection, table: Table, keys: Sequence[str]) -> BooleanExpr
             f"SELECT min({column}), max({column}), count(*) > count({column}) FROM batch"
         ).fetchone()
         if not nulls:
-            found = And(found, And(GreaterThanOrEqual(key, low), LessThanOrEqual(key, high)))
+            found = And(found, at_least(key, low), at_most(key, high))
     return found
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 from pyiceberg import types as ice
-from pyiceberg.expressions import AlwaysTrue, In
+from pyiceberg.expressions import AlwaysTrue, BooleanExpression, In
 from pyiceberg.schema import Schema
 
 from phlo.declarations import SYSTEM_COLUMNS
@@ -20,7 +20,7 @@ from phlo.errors import AmbiguousColumn, SchemaMismatch, UnknownColumn, nearest
 from phlo.iceberg.types import duckdb_type, iceberg_type, literal, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import date
 
     from pyiceberg.table import FileScanTask, Table
@@ -124,10 +124,8 @@ def scan_sql(
     """
     wanted = Columns(_projection(table, columns))
     needed = Columns(_projection(table, [*columns, PARTITION_COLUMN] if columns and partitions else columns))
-    pruned = In(PARTITION_COLUMN, set(partitions)) if partitions else AlwaysTrue()
-    tasks = list(table.scan(row_filter=pruned).plan_files())
-    days = ", ".join(f"DATE '{day.isoformat()}'" for day in partitions)
-    where = f" WHERE {quoted(PARTITION_COLUMN)} IN ({days})" if partitions else ""
+    tasks = list(table.scan(row_filter=within(partitions)).plan_files())
+    where = f" WHERE {within_sql(partitions)}" if partitions else ""
     return f"SELECT {wanted.select} FROM ({tasks_sql(table, tasks, needed, con)}){where}"
 
 
@@ -135,9 +133,9 @@ def tasks_sql(
     table: Table, tasks: Iterable[FileScanTask], columns: Columns, con: Connection | None = None, file: str = ""
 ) -> str:
     """Return a SELECT over some planned files; ``file`` names a column that tells which file a row is from."""
-    plain, special = [], []
-    for task in tasks:
-        (special if needs_reader(table, task) else plain).append(task)
+    planned = list(tasks)
+    special = [task for task in planned if needs_reader(table, task)]
+    plain = [task for task in planned if not needs_reader(table, task)]
     parts = [_read_with_pyiceberg(table, task, columns, con, file) for task in special]
     if plain:
         parts.append(_read_with_duckdb(plain, columns, file))
@@ -150,6 +148,23 @@ def tasks_sql(
 def needs_reader(table: Table, task: FileScanTask) -> bool:
     """Whether DuckDB would misread a file: rows deleted by other files, or columns that have no ids."""
     return bool(task.delete_files) or table.name_mapping() is not None
+
+
+def within(partitions: Sequence[date]) -> BooleanExpression:
+    """Return the filter for rows of some partitions (of all, for none), for planning."""
+    is_in: Callable[..., BooleanExpression] = In
+    return is_in(PARTITION_COLUMN, set(partitions)) if partitions else AlwaysTrue()
+
+
+def within_sql(partitions: Sequence[date]) -> str:
+    """Return the same filter in SQL.
+
+    >>> from datetime import date
+    >>> print(within_sql([date(2024, 1, 20)]))
+    "partition_date" IN (DATE '2024-01-20')
+    """
+    days = ", ".join(f"DATE '{day.isoformat()}'" for day in partitions)
+    return f"{quoted(PARTITION_COLUMN)} IN ({days})" if partitions else "true"
 
 
 def local_path(location: str) -> str:
@@ -177,9 +192,7 @@ def _read_with_duckdb(tasks: Sequence[FileScanTask], columns: Columns, file: str
     return f"SELECT {columns.select}{extra} FROM read_parquet([{paths}], schema = {columns.by_id}{named})"
 
 
-def _read_with_pyiceberg(
-    table: Table, task: FileScanTask, columns: Columns, con: Connection | None, file: str
-) -> str:
+def _read_with_pyiceberg(table: Table, task: FileScanTask, columns: Columns, con: Connection | None, file: str) -> str:
     from pyiceberg.io.pyarrow import ArrowScan, schema_to_pyarrow
 
     if con is None:

@@ -125,7 +125,7 @@ _PRIMITIVES: tuple[tuple[Callable[[pa.DataType], bool], ice.IcebergType], ...] =
 
 
 def _fits_int(arrow: pa.DataType) -> bool:
-    return arrow.bit_width < 32 or arrow == pa.int32()
+    return bool(arrow.bit_width < 32 or arrow == pa.int32())
 
 
 def _primitive(column: str, arrow: pa.DataType) -> ice.IcebergType:
