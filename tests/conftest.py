@@ -43,6 +43,12 @@ def readings_have_an_id(): ...
 """
 
 
+def environ(more: dict[str, str]) -> dict[str, str]:
+    """The environment with more in it; a PYTHONPATH that is there stays."""
+    paths = [path for path in (more.get("PYTHONPATH"), os.environ.get("PYTHONPATH")) if path]
+    return {**os.environ, **more, **({"PYTHONPATH": os.pathsep.join(paths)} if paths else {})}
+
+
 @dataclass(frozen=True)
 class Called:
     """What a command left behind."""
@@ -73,7 +79,7 @@ class Shop:
         return subprocess.Popen(
             [sys.executable, "-m", "phlo", *arguments],
             cwd=self.root,
-            env={**os.environ, **environment},
+            env=environ(environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -100,9 +106,9 @@ class Shop:
         assert isinstance(stop.value.code, int)
         return Called(stop.value.code, out.getvalue(), err.getvalue())
 
-    def query(self, sql: str, *options: str) -> list[dict[str, Any]]:
-        """What main says."""
-        rows: list[dict[str, Any]] = json.loads(self.run("query", sql, "--json", *options).stdout)
+    def read(self, sql: str, *options: str) -> list[dict[str, Any]]:
+        """What a query says of main."""
+        rows: list[dict[str, Any]] = self.call("query", sql, "--json", *options).records
         return rows
 
 

@@ -126,14 +126,12 @@ def check(run: Run) -> None:
     """Check the ref; raise ``ChecksFailed`` when a blocking check did not pass."""
     from phlo.quality.runner import run_checks
 
-    changed = {
-        table: set(run.plan.partitions)
-        for ingestion in run.plan.ingestions
-        if ingestion.partitioned
-        for table in (ingestion.table,)
-    }
     pin = run.lake.catalog.pin(run.ref)
-    run.checks += run_checks(run.plan.qualities, run.lake.engine, pin, changed)
+    changed = {each.table: set(run.plan.partitions) for each in run.plan.ingestions if each.partitioned}
+    # An ingestion without a schema has no table before its first row.
+    unborn = {each.table for each in run.plan.ingestions} - pin.tables.keys()
+    qualities = [quality for quality in run.plan.qualities if quality.table not in unborn]
+    run.checks += run_checks(qualities, run.lake.engine, pin, changed)
     failed = [result for result in run.checks if not result.passed]
     for result in failed:
         if not result.blocking:

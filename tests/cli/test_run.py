@@ -170,10 +170,11 @@ def test_a_broken_workflow_file_costs_its_own_assets_and_the_exit_code(shop: Sho
 
 
 def test_a_source_that_raises_publishes_nothing_and_names_its_line(shop: Shop) -> None:
-    (shop.root / "source" / f"{DAY}.json").write_text("{not json")
+    (shop.root / "source" / f"{DAY}.json").mkdir()
     done = shop.call("materialize", "readings", "--partition", DAY)
     assert done.code == 1
     assert "workflows/ingestion/shop.py" in done.err
+    assert "IsADirectoryError" in done.err
     assert "Traceback" not in done.err
     (ref,) = shop.call("ref", "list", "--json").records
     assert ref["state"] == "failed"

@@ -31,11 +31,11 @@ def check_main(shop: Shop, wanted: dict[int, set[int]]) -> dict[int, int]:
 
     ``wanted`` is, by day, the versions that a run may have published.
     """
-    tables = {row["table_name"] for row in shop.query("SHOW TABLES FROM raw")} if has_published(shop) else set()
+    tables = {next(iter(row.values())) for row in shop.read("SHOW TABLES FROM raw")} if has_published(shop) else set()
     if not tables:
         return {}
     assert tables == {"readings", "events"}
-    rows = shop.query("SELECT id, version, day FROM raw.readings ORDER BY id")
+    rows = shop.read("SELECT id, version, day FROM raw.readings ORDER BY id")
     found: dict[int, int] = {}
     for day in {row["day"] for row in rows}:
         mine = [row for row in rows if row["day"] == day]
@@ -43,7 +43,7 @@ def check_main(shop: Shop, wanted: dict[int, set[int]]) -> dict[int, int]:
         assert version in wanted[day]
         assert mine == sorted(rows_of(day, version), key=lambda row: row["id"])
         found[day] = version
-    events = shop.query("SELECT day, count(*) AS n, count(DISTINCT n) AS different FROM raw.events GROUP BY day")
+    events = shop.read("SELECT day, count(*) AS n, count(DISTINCT n) AS different FROM raw.events GROUP BY day")
     assert {row["day"]: (row["n"], row["different"]) for row in events} == {
         name_of(day): (EVENTS_A_DAY, EVENTS_A_DAY) for day in found
     }
@@ -51,7 +51,7 @@ def check_main(shop: Shop, wanted: dict[int, set[int]]) -> dict[int, int]:
 
 
 def has_published(shop: Shop) -> bool:
-    return bool(shop.run("history").stdout)
+    return bool(shop.call("history", "--json").records)
 
 
 def name_of(day: int) -> str:
@@ -65,8 +65,8 @@ def kill_group(process: subprocess.Popen[str]) -> None:
 
 def sweep(shop: Shop, kills: list[dict[str, Any]]) -> None:
     """Run the days again and again, each time killed as told, and look at main after each kill."""
-    versions: dict[int, int] = {}
-    wanted: dict[int, set[int]] = {}
+    versions = {1: 0}  # published when the run was measured
+    wanted = {1: {0}}
     for number, kill in enumerate(kills):
         day = number % 3 + 1
         version = versions.get(day, -1) + 1
@@ -100,10 +100,10 @@ def at(call: int) -> dict[str, Any]:
     return {"environment": {"PYTHONPATH": KILLER, "KILL_AT": str(call)}}
 
 
-def test_a_run_killed_at_six_points_of_its_way_leaves_main_whole(shop: Shop, tmp_path: Path) -> None:
+def test_a_run_killed_at_points_of_its_way_leaves_main_whole(shop: Shop, tmp_path: Path) -> None:
     calls = calls_of_a_run(shop, tmp_path)
     assert calls > 100
-    sweep(shop, [at(calls * step // 7) for step in range(1, 7)])
+    sweep(shop, [at(calls * step // 4) for step in range(1, 4)])
 
 
 @pytest.mark.slow
