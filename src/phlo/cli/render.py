@@ -94,12 +94,13 @@ def plain(value: object) -> Any:
 def plural(count: int, noun: str) -> str:
     """Count things.
 
-    >>> plural(1, "row"), plural(8640, "row"), plural(2, "entry")
-    ('1 row', '8,640 rows', '2 entries')
+    >>> plural(1, "row"), plural(8640, "row"), plural(2, "entry"), plural(30, "day")
+    ('1 row', '8,640 rows', '2 entries', '30 days')
     """
     if count == 1:
         return f"1 {noun}"
-    return f"{count:,} {noun[:-1]}ies" if noun.endswith("y") else f"{count:,} {noun}s"
+    several = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
+    return f"{count:,} {several}"
 
 
 class ConsoleReporter:

@@ -8,7 +8,7 @@ with ranked as (
     select
         reading_date,
         glucose_mg_dl,
-        -- The median is the middle of these ranks: Trino's own approx_percentile only comes near it.
+        -- The median is the mean of the middle one or two: Trino's own approx_percentile only comes near it.
         row_number() over (partition by reading_date order by glucose_mg_dl) as rank_in_day,
         count(*) over (partition by reading_date) as readings_in_day
     from {{ ref('fct_glucose_readings') }}
@@ -23,7 +23,7 @@ daily as (
         avg(cast(glucose_mg_dl as double)) as avg_glucose_mg_dl,
         avg(
             case
-                when rank_in_day in ((readings_in_day + 1) / 2, (readings_in_day + 2) / 2)
+                when 2 * rank_in_day between readings_in_day and readings_in_day + 2
                 then cast(glucose_mg_dl as double)
             end
         ) as median_glucose_mg_dl,

@@ -20,7 +20,7 @@ select
     avg(cast(glucose_mg_dl as double)) as avg_glucose_mg_dl,
     avg(
         case
-            when rank_in_hour in ((readings_in_hour + 1) / 2, (readings_in_hour + 2) / 2)
+            when 2 * rank_in_hour between readings_in_hour and readings_in_hour + 2
             then cast(glucose_mg_dl as double)
         end
     ) as median_glucose_mg_dl,
