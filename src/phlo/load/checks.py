@@ -64,9 +64,9 @@ def _reasons(errors: Any, schema: TableSchema, table: pa.Table) -> dict[int, lis
     reasons: dict[int, list[Reason]] = {}
     for error in errors.schema_errors:
         column = str(error.schema.name) if isinstance(error.schema, Column) else ""
-        for row in _rows(error, schema):
-            reason = Reason(column, failure(error.check), _value(table, column, row))
-            reasons.setdefault(row, []).append(reason)
+        rows, complaint = _rows(error, schema), failure(error.check)
+        for row, value in zip(rows, _values(table, column, rows), strict=True):
+            reasons.setdefault(row, []).append(Reason(column, complaint, value))
     return reasons
 
 
@@ -79,11 +79,14 @@ def _rows(error: Any, schema: TableSchema) -> list[int]:
     return sorted({int(row) for row in index})
 
 
-def _value(table: pa.Table, column: str, row: int) -> str:
+def _values(table: pa.Table, column: str, rows: list[int]) -> list[str]:
+    """Quote the values that a column has in some rows."""
+    import pyarrow as pa
+
     if column not in table.column_names:
-        return ""
-    value = table[column][row].as_py()
-    return "null" if value is None else quote(value)
+        return [""] * len(rows)
+    values = table[column].take(pa.array(rows, pa.int64())).to_pylist()
+    return ["null" if value is None else quote(value) for value in values]
 
 
 def _needed(schema: TableSchema, table: pa.Table) -> list[str]:

@@ -41,6 +41,8 @@ def as_text(value: Any) -> str:
     """
     if isinstance(value, str):
         return value
+    if type(value) is int:
+        return str(value)
     text = _dump(value)
     return str(json.loads(text)) if text.startswith('"') else text
 

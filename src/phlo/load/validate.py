@@ -58,11 +58,14 @@ class Batch:
     reasons: dict[int, list[Reason]]
     source: Sequence[str] | pa.RecordBatch
 
-    def row(self, number: int) -> str:
-        """One row as JSON, with every field the source gave it."""
+    def rows(self, numbers: list[int]) -> list[str]:
+        """Some rows as JSON, with every field the source gave them."""
+        import pyarrow as pa
+
         if isinstance(self.source, list):
-            return str(self.source[number])
-        return encode(self.source.slice(number, 1).to_pylist()[0])  # type: ignore[union-attr]
+            return [self.source[number] for number in numbers]
+        taken = pa.table(self.source).take(pa.array(numbers, pa.int64()))
+        return [encode(row) for row in taken.to_pylist()]
 
 
 def good_schema(schema: TableSchema, *, partitioned: bool) -> pa.Schema:
@@ -234,7 +237,7 @@ class Judge:
         filed = {
             "reason": ["; ".join(str(reason) for reason in batch.reasons[row]) for row in bad],
             "column": [", ".join(dict.fromkeys(r.column for r in batch.reasons[row] if r.column)) for row in bad],
-            "row": [batch.row(row) for row in bad],
+            "row": batch.rows(bad),
         }
         columns = {name: pa.array(values, pa.string()) for name, values in filed.items()}
         rejected.append(_stamped(pa.table(columns), stamp, rejected.schema))
