@@ -166,3 +166,15 @@ def test_the_root_is_importable_once(root: Path) -> None:
     load_workflows(find_project(root))
     load_workflows(find_project(root))
     assert sys.path.count(str(root)) == 1
+
+
+def test_a_project_without_an_init_file_is_not_taken_for_one_that_has_it(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    (other / "workflows").mkdir(parents=True)
+    (other / "workflows" / "__init__.py").write_text("")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(other)])
+    workflow(root, "orders")
+    found = load_workflows(find_project(root))
+    assert (list(found.ingestions), found.failures) == (["orders"], [])

@@ -12,7 +12,9 @@ import warnings
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points
+from importlib.util import module_from_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -92,10 +94,13 @@ def find_project(where: str | Path | None = None) -> Project:
 
 def load_workflows(project: Project, *, around: AbstractContextManager[object] | None = None) -> Workflows:
     """Import every workflow file and collect what they declare; a file that fails is reported, the others count."""
-    _forget_other_projects(project.settings.workflows)
+    top = project.settings.workflows.split("/")[0]
+    _forget_other_projects(top)
     _read_dotenv(project.root / ".env")
     # First, though it may be there already: editable installs put every project of the environment on the path.
     sys.path[:] = [str(project.root), *(entry for entry in sys.path if entry != str(project.root))]
+    if not (project.root / top / "__init__.py").exists():
+        _open_package(project.root / top)
     folder = project.root / project.settings.workflows
     declared.clear()
     failures: list[WorkflowImportFailed] = []
@@ -140,12 +145,18 @@ def _collect(root: Path, failures: list[WorkflowImportFailed]) -> Workflows:
     return found
 
 
-def _forget_other_projects(package: str) -> None:
+def _forget_other_projects(top: str) -> None:
     """Every project calls its package ``workflows``: drop the modules of the one loaded before."""
-    top = package.split("/")[0]
     for name in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
         del sys.modules[name]
     importlib.invalidate_caches()
+
+
+def _open_package(folder: Path) -> None:
+    """Make a folder without ``__init__.py`` a package: Python would rather take another project's that has one."""
+    spec = ModuleSpec(folder.name, None, is_package=True)
+    spec.submodule_search_locations = [str(folder)]
+    sys.modules[folder.name] = module_from_spec(spec)
 
 
 def _read_dotenv(file: Path) -> None:
