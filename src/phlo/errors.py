@@ -157,7 +157,7 @@ class NoProject(ProjectError):
     """Neither the folder nor its parents hold a Phlo project."""
 
     code = "no-project"
-    message = "There is no Phlo project in `{folder}` or above it (a pyproject.toml with [tool.phlo] or with Phlo as a dependency)"
+    message = "There is no Phlo project in `{folder}` or above it (a pyproject.toml with [tool.phlo] or needing phlo)"
     hint = "`phlo init NAME` makes one; `phlo --project FOLDER …` uses one elsewhere"
 
 

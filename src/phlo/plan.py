@@ -92,6 +92,12 @@ def days_between(start: str, end: str) -> tuple[dt.date, ...]:
     return tuple(first + dt.timedelta(days=i) for i in range((last - first).days + 1))
 
 
+def first_day(lake: Lake, plan: Plan) -> dt.date | None:
+    """Find the day on which the plan's ingestions begin: the earliest ``partition_start``, else ``start_date``."""
+    starts = [ingestion.partition_start for ingestion in plan.ingestions if ingestion.partition_start]
+    return min(starts, default=lake.project.settings.start_date)
+
+
 def _models(lake: Lake) -> list[Model]:
     from phlo.transform.models import graph
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from phlo.cli.render import ConsoleReporter, cell, current_lake, dump, plural, say, table
-from phlo.declarations import parse_partition
+from phlo.declarations import parse_partition, today
 from phlo.errors import ChecksFailed
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Iterator, Sequence
 
     from phlo.pipeline import Run
@@ -59,22 +61,26 @@ def run(partition: str | None, **options: Any) -> None:
 
 @click.command()
 @click.argument("assets", nargs=-1, required=True, metavar="ASSET...")
-@click.option("--start-date", required=True, metavar="DATE", help="First UTC day, YYYY-MM-DD.")
-@click.option("--end-date", required=True, metavar="DATE", help="Last UTC day, included.")
+@click.option(
+    "--start-date", metavar="DATE", help="First UTC day, YYYY-MM-DD (default: partition_start, else start_date)."
+)
+@click.option("--end-date", metavar="DATE", help="Last UTC day, included (default: today).")
 @click.option("--force", is_flag=True, help="Load the days again that are already published.")
 @run_options
 def backfill(
-    assets: tuple[str, ...], start_date: str, end_date: str, force: bool, dry_run: bool, no_wait: bool, parallel: int,
-    as_json: bool,
+    assets: tuple[str, ...], start_date: str | None, end_date: str | None, force: bool, dry_run: bool, no_wait: bool,
+    parallel: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Load a range of days, in chunks of 31; days that are already published are skipped, but never today."""
     from phlo.backfill import plan_backfill, run_backfill
-    from phlo.plan import days_between, make_plan
+    from phlo.plan import make_plan
 
-    days = days_between(start_date, end_date)
+    for day in filter(None, (start_date, end_date)):
+        parse_partition(day)  # a typing error is said before the project is read
     lake = current_lake()
     failed = _show_import_failures(lake)
-    work = plan_backfill(lake, make_plan(lake, assets, days), force=force)
+    plan = make_plan(lake, assets)
+    work = plan_backfill(lake, replace(plan, partitions=_range(lake, plan, start_date, end_date)), force=force)
     if work.skipped:
         say(f"Skipping {plural(len(work.skipped), 'day')} already published (--force loads them again).")
     if dry_run:
@@ -116,6 +122,17 @@ def _run(
         _show_run(done)
         click.echo(f"✅ Successfully materialized {name}")
     click.get_current_context().exit(1 if failed else 0)
+
+
+def _range(lake: Lake, plan: Plan, start: str | None, end: str | None) -> tuple[dt.date, ...]:
+    from phlo.plan import days_between, first_day
+
+    begin = first_day(lake, plan)
+    if not start and begin is None:
+        raise click.UsageError(
+            "Neither the asset (partition_start) nor [tool.phlo] (start_date) says when it begins; give --start-date"
+        )
+    return days_between(start or str(begin), end or str(today()))
 
 
 def _show_import_failures(lake: Lake) -> bool:

@@ -1,0 +1,55 @@
+"""Where ``phlo backfill`` begins and ends when nobody says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Shop
+
+VISITS = """
+import phlo
+
+
+@phlo.ingestion(unique_key="day", partition_start="{start}")
+def visits(partition_date: str):
+    return [{{"day": partition_date}}]
+"""
+
+
+@pytest.fixture(autouse=True)
+def a_day_in_january(monkeypatch: pytest.MonkeyPatch) -> None:
+    import datetime as dt
+
+    for module in ("phlo.cli.run", "phlo.plan", "phlo.backfill"):
+        monkeypatch.setattr(f"{module}.today", lambda: dt.date(2024, 1, 5))
+
+
+def test_it_begins_with_the_asset_s_first_day_and_ends_today(shop: Shop) -> None:
+    (shop.root / "workflows/ingestion/visits.py").write_text(VISITS.format(start="2024-01-03"))
+    done = shop.call("backfill", "visits")
+    assert done.code == 0, done.err
+    assert [row["day"] for row in shop.read("SELECT day FROM raw.visits ORDER BY day")] == [
+        "2024-01-03", "2024-01-04", "2024-01-05",
+    ]  # fmt: skip
+
+
+def test_it_begins_with_the_project_s_first_day_where_the_asset_has_none(shop: Shop) -> None:
+    with (shop.root / "pyproject.toml").open("a") as file:
+        file.write("start_date = 2024-01-02\n")
+    plan = shop.call("backfill", "events", "--end-date", "2024-01-04", "--dry-run")
+    assert "2024-01-02 to 2024-01-04, 3 days" in plan.out
+
+
+def test_what_is_given_wins(shop: Shop) -> None:
+    (shop.root / "workflows/ingestion/visits.py").write_text(VISITS.format(start="2024-01-03"))
+    plan = shop.call("backfill", "visits", "--start-date", "2024-01-01", "--dry-run")
+    assert "2024-01-01 to 2024-01-05, 5 days" in plan.out
+
+
+def test_without_any_first_day_it_asks_for_one(shop: Shop) -> None:
+    done = shop.call("backfill", "events")
+    assert done.code == 2
+    assert "--start-date" in done.err
