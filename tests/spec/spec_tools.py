@@ -40,13 +40,13 @@ def said(name: str) -> list[str]:
 def paths(tree: Iterable[str]) -> list[str]:
     """The paths in a picture of folders; a folder ends with a slash.
 
-    >>> paths(["shop/   <- Your project", "├── workflows/", "│   └── ingestion/", "└── pyproject.toml  # Project"])
+    >>> paths(["  shop/   <- Yours", "  ├── workflows/", "  │   └── ingestion/", "  └── pyproject.toml  # Project"])
     ['workflows/', 'workflows/ingestion/', 'pyproject.toml']
     """
     found: list[str] = []
     above: list[str] = []
     for line in tree:
-        branch = re.match(r"((?:│   |    )*)(?:├|└)── (\S+)", line)
+        branch = re.match(r"(?:  )?((?:│   |    )*)(?:├|└)── (\S+)", line)
         if branch:
             above = [*above[: len(branch[1]) // 4], branch[2]]
             found.append("".join(above))
