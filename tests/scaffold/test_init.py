@@ -228,6 +228,21 @@ def test_missing_parents_are_made(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "b" / "deep" / "pyproject.toml").exists()
 
 
+def test_of_two_at_once_one_makes_it_and_the_other_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.rename
+
+    def second_comes_first(self: Path, target: Path) -> Path:
+        monkeypatch.undo()
+        init_project("mine", tmp_path, "glucose")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", second_comes_first)
+    with pytest.raises(ProjectExists):
+        init_project("mine", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    assert (tmp_path / "mine" / "contracts").exists()
+
+
 def test_a_failure_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, calls = Path.write_text, []
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import ast
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from phlo.declarations import SilentReporter
 from phlo.errors import InvalidAnswer, SchemaFileBroken, WorkflowExists
+from phlo.pipeline import execute
+from phlo.plan import days_between, make_plan
+from phlo.profiles import open_lake
 from phlo.project import find_project, load_workflows
 from phlo.scaffold.init import init_project
 from phlo.scaffold.workflow import create_workflow
@@ -239,3 +246,33 @@ def test_checks_can_be_created_too(root: Path) -> None:
 def test_checks_of_a_plain_table_are_of_the_raw_one(root: Path) -> None:
     create(root, kind="quality")
     assert [quality.table for quality in declared(root).qualities] == ["raw.glucose_entries"]
+
+
+def test_what_it_writes_runs_as_it_is(root: Path) -> None:
+    rows = [{"id": 7, "value": 1.5, "tags": ["a"]}, {"id": 8, "value": None}, {"id": 7, "value": 2.5}]
+    with ThreadingHTTPServer(("127.0.0.1", 0), json_list(rows)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        create(root, table="things", unique_key="id", base_url=f"http://127.0.0.1:{server.server_port}/v1/things")
+        lake = open_lake(root)
+        plan = make_plan(lake, ["things"], days_between("2024-01-20", "2024-01-20"))
+        run = execute(lake, plan, SilentReporter())
+        server.shutdown()
+    assert [(load.rows_read, load.rows_written, load.rows_rejected) for load in run.loads] == [(3, 2, 0)]
+    assert lake.query("select id from raw.things order by id").to_pylist() == [{"id": "7"}, {"id": "8"}]
+
+
+def json_list(rows: list[dict[str, Any]]) -> type[BaseHTTPRequestHandler]:
+    body = json.dumps(rows).encode()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = self.path == "/v1/things"
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    return Handler

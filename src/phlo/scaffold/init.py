@@ -149,7 +149,11 @@ def _stored(file: Path) -> Path:
 def _move(draft: Path, target: Path) -> None:
     draft.chmod(0o777 & ~_umask())
     if not target.exists():
-        draft.rename(target)
+        try:
+            draft.rename(target)
+        except OSError as error:
+            _require_empty_folder(target)  # somebody else made it meanwhile
+            raise error
         return
     for child in draft.iterdir():
         child.rename(target / child.name)

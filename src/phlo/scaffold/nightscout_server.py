@@ -11,12 +11,21 @@ import hashlib
 import json
 import threading
 import time
-from base64 import b64encode
 from email.utils import formatdate, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from phlo.scaffold.nightscout_answers import (
+    NOT_FOUND,
+    TYPES,
+    UNAUTHORIZED,
+    as_table,
+    dump,
+    etag_of,
+    number,
+    status_page,
+)
 from phlo.scaffold.nightscout_query import Entries, Entry, read_conditions, read_count
 
 if TYPE_CHECKING:
@@ -26,17 +35,6 @@ Failure = Literal["401", "404", "429", "500", "503", "timeout", "half", "malform
 """A status; no answer for a while; half of the body; JSON that breaks off; a web page instead of JSON."""
 
 API = "/api/v1"
-UNAUTHORIZED = {"status": 401, "message": "Unauthorized", "description": "Invalid/Missing"}
-TYPES = {
-    "json": "application/json",
-    "csv": "text/csv",
-    "tsv": "text/tab-separated-values",
-    "": "text/plain",
-}
-NOT_FOUND = (
-    '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n</head>\n'
-    "<body>\n<pre>Cannot {method} {path}</pre>\n</body>\n</html>\n"
-)
 
 
 class NightscoutServer:
@@ -172,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif urlsplit(self.path).path.removesuffix(".json") != f"{API}/entries":
             self._not_found()
         else:
-            posted = json.loads(body, parse_float=_number)
+            posted = json.loads(body, parse_float=number)
             self._json(self.site.upload(posted if isinstance(posted, list) else [posted]))
 
     def log_message(self, *_: object) -> None:
@@ -192,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         stem, _, extension = path.partition(".")
         if path == f"{API}/status.json":
-            self._json(_status(self.site.clock()))
+            self._json(status_page(self.site.clock()))
         elif path == f"{API}/treatments.json":
             self._json([])
         elif extension in TYPES and (stem == f"{API}/entries" or stem.startswith(f"{API}/entries/")):
@@ -209,7 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
         modified = None if newest is None else formatdate(newest // 1000, usegmt=True)
         if extension == "" and "json" in self.headers.get("Accept", ""):
             extension = "json"
-        body = _dump(rows) if extension == "json" else _table(rows, "," if extension == "csv" else "\t")
+        body = dump(rows) if extension == "json" else as_table(rows, "," if extension == "csv" else "\t")
         self._answer(200, body, TYPES[extension], modified, failure)
 
     def _find(self, spec: str) -> list[Entry] | None:
@@ -232,7 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
         self, status: int, body: str, kind: str, modified: str | None = None, failure: Failure | None = None
     ) -> None:
         content = body.encode()
-        etag = _etag(content)
+        etag = etag_of(content)
         if status == 200 and failure is None and self._unchanged(etag, modified):
             status, content = 304, b""
         if failure == "malformed":
@@ -270,45 +268,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._json({"status": int(how), "message": self.responses[int(how)][0]}, int(how))
 
     def _json(self, content: Any, status: int = 200) -> None:
-        self._answer(status, _dump(content), TYPES["json"])
+        self._answer(status, dump(content), TYPES["json"])
 
     def _not_found(self) -> None:
         path = urlsplit(self.path).path
         self._answer(404, NOT_FOUND.format(method=self.command, path=path), "text/html")
-
-
-def _dump(content: Any) -> str:
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
-
-
-def _number(text: str) -> int | float:
-    """JavaScript knows one kind of number: 139776.0 comes back as 139776."""
-    value = float(text)
-    return int(value) if value.is_integer() else value
-
-
-def _table(rows: list[Entry], separator: str) -> str:
-    columns = ("dateString", "date", "sgv", "direction", "device")
-    return "\r\n".join(separator.join(_dump(row.get(column)) for column in columns) for row in rows)
-
-
-def _etag(content: bytes) -> str:
-    digest = b64encode(hashlib.sha1(content).digest()).decode()[:27]
-    return f'W/"{len(content):x}-{digest}"'
-
-
-def _status(now: float) -> dict[str, Any]:
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
-    return {
-        "status": "ok",
-        "name": "nightscout",
-        "version": "15.0.7",
-        "serverTime": stamp,
-        "serverTimeEpoch": int(now * 1000),
-        "apiEnabled": True,
-        "settings": {"units": "mg/dl", "customTitle": "Nightscout", "authDefaultRoles": "readable"},
-        "runtimeState": "loaded",
-    }
 
 
 def main(arguments: list[str] | None = None) -> None:
