@@ -1,0 +1,36 @@
+"""The project's SQL (Trino's) as DuckDB SQL with the same results.
+
+``reader`` reads it, ``rules`` and the modules that register there translate it node by node, ``writer`` writes it, and
+``macros`` hold what is decided by types, which DuckDB knows only when it binds. What can not be mapped is refused by name.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from phlo.engine.dialect import casts, datetimes, functions, operators, queries, statements, strings
+from phlo.engine.dialect.functions import known_functions
+from phlo.engine.dialect.macros import macro_sql
+from phlo.engine.dialect.reader import parse
+from phlo.engine.dialect.rules import translate
+from phlo.engine.dialect.tables import tables_in
+from phlo.engine.dialect.writer import write
+
+__all__ = ["MACROS", "known_functions", "parse", "tables_in", "to_duckdb"]
+
+MACROS: str = macro_sql()
+"""SQL that makes the macros; to be run once on each DuckDB connection that runs translated statements."""
+
+_REGISTERED = (casts, datetimes, functions, operators, queries, statements, strings)
+
+
+@lru_cache(maxsize=1024)
+def to_duckdb(sql: str, dialect: str = "trino") -> str:
+    """Turn one statement of the project's dialect into DuckDB SQL; ``duckdb`` passes through.
+
+    >>> to_duckdb("SELECT approx_distinct(sgv) AS n FROM raw.entries")
+    'SELECT count(DISTINCT "sgv") AS "n" FROM "raw"."entries"'
+    """
+    if dialect == "duckdb":
+        return sql
+    return write(translate(parse(sql, dialect)))

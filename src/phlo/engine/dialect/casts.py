@@ -1,0 +1,140 @@
+"""Rules of CAST, TRY_CAST and typed literals."""
+
+from __future__ import annotations
+
+import re
+
+from sqlglot import exp
+from sqlglot.expressions import DType
+
+from phlo.engine.dialect.calls import call_macro
+from phlo.engine.dialect.kinds import kind_of
+from phlo.engine.dialect.nodes import fragment, native, refuse, text_of
+from phlo.engine.dialect.rules import Translate, rule
+
+_MACROS = {
+    DType.BIGINT: "trino_to_bigint",
+    DType.INT: "trino_to_integer",
+    DType.SMALLINT: "trino_to_smallint",
+    DType.TINYINT: "trino_to_tinyint",
+    DType.DOUBLE: "trino_to_double",
+    DType.FLOAT: "trino_to_real",
+    DType.BOOLEAN: "trino_to_boolean",
+    DType.DATE: "trino_to_date",
+    DType.TIME: "trino_to_time",
+    DType.JSON: "trino_to_json",
+}
+_PLAIN = {DType.VARBINARY: "BLOB", DType.UUID: "UUID", DType.UNKNOWN: "NULL"}
+_SIMPLE = {
+    DType.BIGINT: "BIGINT", DType.INT: "INTEGER", DType.SMALLINT: "SMALLINT", DType.TINYINT: "TINYINT",
+    DType.DOUBLE: "DOUBLE", DType.FLOAT: "FLOAT", DType.BOOLEAN: "BOOLEAN", DType.DATE: "DATE", DType.TIME: "TIME",
+    DType.TIMESTAMP: "TIMESTAMP", DType.TIMESTAMPTZ: "TIMESTAMPTZ", DType.VARCHAR: "VARCHAR", DType.TEXT: "VARCHAR",
+    DType.JSON: "JSON", DType.VARBINARY: "BLOB", DType.UUID: "UUID",
+}  # fmt: skip
+_SAME_KIND = {"integer": {DType.BIGINT}, "varchar": {DType.VARCHAR, DType.TEXT}, "double": {DType.DOUBLE}}
+_ZONED = re.compile(r"(?P<local>\S+(?: +[\d:.]+)?)\s*(?P<zone>Z|UTC|GMT|[+-]\d\d:\d\d|[A-Z]\w*/[\w/+-]+)", re.ASCII)
+
+
+@rule(exp.Cast, exp.TryCast)
+def _cast(node: exp.Expression, t: Translate) -> exp.Expression:
+    done = cast_to(node, t(node.this), node.args["to"])
+    return native("TRY", done) if isinstance(node, exp.TryCast) else done
+
+
+def cast_to(node: exp.Expression, operand: exp.Expression, to: exp.DataType) -> exp.Expression:
+    """Cast a translated operand of the cast ``node`` as Trino would."""
+    source = kind_of(node.this)
+    if isinstance(node.this, exp.Null):
+        return fragment(f"CAST(NULL AS {duckdb_type(to, node)})")
+    if to.this in (DType.VARCHAR, DType.TEXT):
+        return _to_varchar(node, operand, to)
+    if to.this is DType.DECIMAL:
+        return fragment(f"CAST({{0}} AS {duckdb_type(to, node)})", call_macro("trino_before_decimal", [operand]))
+    if to.this in (DType.TIMESTAMP, DType.TIMESTAMPTZ):
+        return _to_timestamp(node, operand, to)
+    if to.this in _PLAIN:
+        return fragment(f"CAST({{0}} AS {_PLAIN[to.this]})", operand)
+    if to.this in _MACROS and source.name != "json":
+        if to.this in _SAME_KIND.get(source.name, ()):
+            return fragment(f"CAST({{0}} AS {_SIMPLE[to.this]})", operand)
+        return call_macro(_MACROS[to.this], [operand])
+    return _to_nested(node, operand, to)
+
+
+def duckdb_type(to: exp.DataType, node: exp.Expression) -> str:
+    """Write a type for DuckDB, or refuse it.
+
+    >>> duckdb_type(exp.DataType.build("array(decimal(10, 2))", dialect="trino"), exp.null())
+    'DECIMAL(10, 2)[]'
+    """
+    if to.this in _SIMPLE:
+        return _SIMPLE[to.this]
+    if to.this is DType.DECIMAL:
+        precision, scale = [*(int(p.name) for p in to.expressions), *([38, 0] if not to.expressions else [0])][:2]
+        return f"DECIMAL({precision}, {scale})"
+    if to.this is DType.ARRAY and to.expressions:
+        return duckdb_type(to.expressions[0], node) + "[]"
+    if to.this is DType.MAP and len(to.expressions) == 2:
+        return f"MAP({duckdb_type(to.expressions[0], node)}, {duckdb_type(to.expressions[1], node)})"
+    if to.this is DType.STRUCT and all(isinstance(field, exp.ColumnDef) for field in to.expressions):
+        fields = (
+            f"{exp.to_identifier(f.name, quoted=True)} {duckdb_type(f.args['kind'], node)}" for f in to.expressions
+        )
+        return f"STRUCT({', '.join(fields)})"
+    if to.this is DType.UNKNOWN:
+        return '"NULL"'
+    return refuse(node, to.sql("trino"), "the embedded engine has no such type")
+
+
+def _to_varchar(node: exp.Expression, operand: exp.Expression, to: exp.DataType) -> exp.Expression:
+    source = kind_of(node.this)
+    digits = exp.Literal.number(source.digits)
+    if to.expressions:
+        length = exp.Literal.number(int(to.expressions[0].name))
+        return call_macro("trino_to_varchar_of", [operand, digits, length])
+    if source.name == "json":
+        return native("phlo_json_varchar", operand)
+    if source.name in ("varchar", "integer"):
+        return fragment("CAST({0} AS VARCHAR)", operand)
+    return call_macro("trino_to_varchar", [operand, digits])
+
+
+def _to_timestamp(node: exp.Expression, operand: exp.Expression, to: exp.DataType) -> exp.Expression:
+    digits = int(to.expressions[0].name) if to.expressions else 3
+    if digits > 6:
+        refuse(node, to.sql("trino"), "timestamps have at most 6 digits of a second here, as in Iceberg")
+    literal = text_of(node.this)
+    if literal and to.this is DType.TIMESTAMPTZ and not re.search(r"(Z|UTC|GMT|[+-]00:00)\s*$", literal):
+        zone = re.search(r"([+-]\d\d:\d\d|[A-Za-z]+/\S+)\s*$", literal)
+        if zone and not _is_instant(node):
+            refuse(node, f"a timestamp in the time zone {zone[1]}", "write the time in UTC")
+    macro = "trino_to_timestamp" if to.this is DType.TIMESTAMP else "trino_to_timestamptz"
+    return call_macro(macro, [operand, exp.Literal.number(digits)])
+
+
+def _is_instant(node: exp.Expression) -> bool:
+    return isinstance(node.parent, exp.Predicate | exp.AtTimeZone)
+
+
+def _to_nested(node: exp.Expression, operand: exp.Expression, to: exp.DataType) -> exp.Expression:
+    if kind_of(node.this).name == "json":
+        return fragment(f"CAST({{0}} AS {duckdb_type(to, node)})", operand)
+    if to.this is DType.ARRAY and to.expressions:
+        element = exp.column("phlo_e")
+        inner = cast_to(exp.Cast(this=element, to=to.expressions[0].copy()), element.copy(), to.expressions[0])
+        return fragment("list_transform({0}, lambda phlo_e: {1})", operand, inner)
+    if to.this is DType.STRUCT and isinstance(node.this, exp.Anonymous) and node.this.name.lower() == "row":
+        return _row(node.this, operand, to)
+    if to.this in (DType.STRUCT, DType.MAP):
+        return fragment(f"CAST({{0}} AS {duckdb_type(to, node)})", operand)
+    return refuse(node, to.sql("trino"), "the embedded engine has no such cast")
+
+
+def _row(row: exp.Anonymous, operand: exp.Expression, to: exp.DataType) -> exp.Expression:
+    fields = to.expressions
+    if len(fields) != len(row.expressions) or not all(isinstance(field, exp.ColumnDef) for field in fields):
+        refuse(row, to.sql("trino"), "name each field of the row: ROW(x BIGINT, y VARCHAR)")
+    casts = [cast_to(exp.Cast(this=value.copy(), to=field.args["kind"].copy()), part, field.args["kind"])
+             for field, value, part in zip(fields, row.expressions, operand.expressions, strict=True)]  # fmt: skip
+    names = [exp.to_identifier(field.name, quoted=True).sql() for field in fields]
+    return fragment("struct_pack(" + ", ".join(f"{name} := {{{i}}}" for i, name in enumerate(names)) + ")", *casts)

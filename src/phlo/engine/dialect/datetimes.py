@@ -1,0 +1,270 @@
+"""Rules of dates and times: units, time zones, and the two languages of patterns."""
+
+from __future__ import annotations
+
+import re
+
+from sqlglot import exp
+
+from phlo.engine.dialect.calls import call_macro
+from phlo.engine.dialect.kinds import kind_of
+from phlo.engine.dialect.nodes import fragment, native, refuse, text_of
+from phlo.engine.dialect.rules import Rule, Translate, rule
+
+UNITS = ("millisecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year")
+_UTC = frozenset({"utc", "gmt", "z", "etc/utc", "+00:00", "-00:00"})
+_ZONE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z_/+-]+|UTC|GMT")
+
+# Fields: the DuckDB function that gives the same number.
+_FIELDS = {
+    "year": "year", "quarter": "quarter", "month": "month", "week": "week", "day": "trino_day", "day_of_week": "isodow",
+    "day_of_year": "dayofyear", "year_of_week": "isoyear", "hour": "trino_hour", "minute": "trino_minute",
+    "second": "trino_second", "millisecond": "trino_millisecond",
+}  # fmt: skip
+_FIELD_ALIASES = {"day_of_month": "day", "dow": "day_of_week", "doy": "day_of_year", "yow": "year_of_week",
+                  "week_of_year": "week"}  # fmt: skip
+
+# MySQL's specifiers (date_format, date_parse) in strftime's.
+_MYSQL = {
+    "a": "%a", "b": "%b", "c": "%-m", "d": "%d", "e": "%-d", "f": "%g000", "H": "%H", "h": "%I", "I": "%I", "i": "%M",
+    "j": "%j", "k": "%-H", "l": "%-I", "M": "%B", "m": "%m", "p": "%p", "r": "%I:%M:%S %p", "S": "%S", "s": "%S",
+    "T": "%H:%M:%S", "v": "%V", "W": "%A", "x": "%G", "Y": "%Y", "y": "%y", "%": "%%",
+}  # fmt: skip
+_MYSQL_PARSE = {
+    **{key: _MYSQL[key] for key in "bdHhIiMmpSsTYyr%ajW"},
+    "c": "%m",
+    "e": "%d",
+    "k": "%H",
+    "l": "%I",
+    "f": "%f",
+}
+# Joda's letters (format_datetime, parse_datetime) by their count.
+_JODA = {
+    "y": {1: "%Y", 2: "%y", 4: "%Y"}, "Y": {1: "%Y", 2: "%y", 4: "%Y"}, "x": {1: "%G", 4: "%G"},
+    "M": {1: "%-m", 2: "%m", 3: "%b", 4: "%B"}, "d": {1: "%-d", 2: "%d"}, "D": {1: "%-j", 3: "%j"},
+    "w": {2: "%V"}, "e": {1: "%u"}, "E": {1: "%a", 2: "%a", 3: "%a", 4: "%A"}, "a": {1: "%p"},
+    "H": {1: "%-H", 2: "%H"}, "h": {1: "%-I", 2: "%I"}, "m": {1: "%-M", 2: "%M"}, "s": {1: "%-S", 2: "%S"},
+    "S": {3: "%g", 6: "%g000"}, "Z": {1: "+0000", 2: "+00:00"}, "z": {1: "UTC", 3: "UTC"},
+}  # fmt: skip
+_JODA_PARSE = {"y": {4: "%Y"}, "M": {1: "%m", 2: "%m", 3: "%b", 4: "%B"}, "d": {1: "%d", 2: "%d"},
+               "H": {1: "%H", 2: "%H"}, "h": {1: "%I", 2: "%I"}, "m": {1: "%M", 2: "%M"}, "s": {1: "%S", 2: "%S"},
+               "S": {3: "%f"}, "a": {1: "%p"}}  # fmt: skip
+_JODA_PARTS = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']+")
+
+
+def mysql_pattern(pattern: str, known: dict[str, str]) -> str | None:
+    """Turn a pattern of date_format into strftime's; None where it has a specifier without an equal.
+
+    >>> mysql_pattern("%Y-%m-%d %H:%i", _MYSQL)
+    '%Y-%m-%d %H:%M'
+    """
+    out, rest = [], iter(pattern)
+    for letter in rest:
+        if letter != "%":
+            out.append(letter)
+            continue
+        specifier = next(rest, "")
+        if specifier not in known:
+            return None
+        out.append(known[specifier])
+    return "".join(out)
+
+
+def joda_pattern(pattern: str, known: dict[str, dict[int, str]]) -> str | None:
+    """Turn a pattern of format_datetime into strftime's; None where it has letters without an equal.
+
+    >>> joda_pattern("yyyy-MM-dd'T'HH", _JODA)
+    '%Y-%m-%dT%H'
+    """
+    out, end = [], 0
+    for match in _JODA_PARTS.finditer(pattern):
+        if match.start() != end:
+            return None
+        end = match.end()
+        quoted, letter = match[1], match[2]
+        if quoted is not None:
+            out.append((quoted.replace("''", "'") or "'").replace("%", "%%"))
+        elif letter:
+            equal = known.get(letter, {}).get(len(match[0]))
+            if equal is None:
+                return None
+            out.append(equal)
+        else:
+            out.append(match[0].replace("%", "%%"))
+    return "".join(out) if end == len(pattern) else None
+
+
+def _pattern(node: exp.Expression, convert: object, known: object) -> exp.Expression:
+    if len(node.expressions) != 2:
+        refuse(node, str(node.name), "it takes two arguments")
+    pattern = text_of(node.expressions[1])
+    if pattern is None:
+        refuse(node, str(node.name), "its pattern must be a literal here")
+    converted = convert(pattern, known)  # type: ignore[operator]
+    if converted is None:
+        refuse(node, f"{node.name}(…, '{pattern}')", "the pattern has a part without an equal here")
+    return exp.Literal.string(converted)
+
+
+def _formatted(convert: object, known: object, macro: str) -> Rule:
+    def formatted(node: exp.Expression, t: Translate) -> exp.Expression:
+        pattern = _pattern(node, convert, known)
+        return call_macro(macro, [t(node.expressions[0]), pattern])
+
+    return formatted
+
+
+def _unit(node: exp.Expression) -> str:
+    unit = (text_of(node.expressions[0]) or "").lower()
+    if unit not in UNITS:
+        refuse(
+            node, f"{node.name}({node.expressions[0].sql('trino')}, …)", "the unit is a literal: " + ", ".join(UNITS)
+        )
+    return unit
+
+
+def _truncated(node: exp.Expression, t: Translate) -> exp.Expression:
+    if len(node.expressions) != 2:
+        refuse(node, "date_trunc", "it takes a unit and a time")
+    return call_macro("trino_date_trunc", [exp.Literal.string(_unit(node)), t(node.expressions[1])])
+
+
+def _added(node: exp.Expression, t: Translate) -> exp.Expression:
+    if len(node.expressions) != 3:
+        refuse(node, "date_add", "it takes a unit, a number and a time")
+    unit = _unit(node)
+    interval = native("phlo_units", exp.Literal.string(unit), t(node.expressions[1]))
+    return call_macro("trino_plus_interval", [t(node.expressions[2]), interval])
+
+
+def _difference(node: exp.Expression, t: Translate) -> exp.Expression:
+    if len(node.expressions) != 3:
+        refuse(node, "date_diff", "it takes a unit and two times")
+    first, second = t(node.expressions[1]), t(node.expressions[2])
+    return native("trino_date_diff", exp.Literal.string(_unit(node)), first, second)
+
+
+@rule(exp.Extract)
+def _extract(node: exp.Expression, t: Translate) -> exp.Expression:
+    return _field(node, str(node.this.name).lower(), t(node.expression))
+
+
+def _field(node: exp.Expression, name: str, operand: exp.Expression) -> exp.Expression:
+    function = _FIELDS.get(_FIELD_ALIASES.get(name, name))
+    if function is None:
+        refuse(node, name, "all times are UTC here")
+    return call_macro(function, [operand]) if function.startswith("trino_") else native(function, operand)
+
+
+def _field_function(name: str) -> Rule:
+    def field(node: exp.Expression, t: Translate) -> exp.Expression:
+        if len(node.expressions) != 1:
+            refuse(node, name, "it takes one argument")
+        return _field(node, name, t(node.expressions[0]))
+
+    return field
+
+
+def _date(node: exp.Expression, t: Translate) -> exp.Expression:
+    return call_macro("trino_to_date", [t(operand) for operand in node.expressions])
+
+
+def _iso8601(node: exp.Expression, t: Translate) -> exp.Expression:
+    operand = node.expressions[0]
+    return call_macro("trino_to_iso8601", [t(operand), exp.Literal.number(kind_of(operand).digits)])
+
+
+def _from_unixtime(node: exp.Expression, t: Translate) -> exp.Expression:
+    if len(node.expressions) == 2:
+        return _zoned(node, native("trino_from_unixtime", t(node.expressions[0])), text_of(node.expressions[1]))
+    if len(node.expressions) != 1:
+        refuse(node, "from_unixtime of hours and minutes", "add the offset with date_add")
+    return native("trino_from_unixtime", t(node.expressions[0]))
+
+
+@rule(exp.AtTimeZone)
+def _at_time_zone(node: exp.Expression, t: Translate) -> exp.Expression:
+    return _zoned(node, fragment("CAST({0} AS TIMESTAMPTZ)", t(node.this)), text_of(node.args["zone"]))
+
+
+def _at_timezone(node: exp.Expression, t: Translate) -> exp.Expression:
+    return _zoned(node, fragment("CAST({0} AS TIMESTAMPTZ)", t(node.expressions[0])), text_of(node.expressions[1]))
+
+
+def _with_timezone(node: exp.Expression, t: Translate) -> exp.Expression:
+    zone = text_of(node.expressions[1])
+    local = t(node.expressions[0])
+    if zone is None or not _ZONE.fullmatch(zone):
+        refuse(node, "with_timezone", "the zone is a literal such as 'America/New_York'")
+    if zone.lower() not in _UTC and _read_locally(node):
+        return local
+    return native("timezone", exp.Literal.string(zone), local)
+
+
+def _zoned(node: exp.Expression, instant: exp.Expression, zone: str | None) -> exp.Expression:
+    """An instant as a clock in ``zone`` shows it, where that is what is read of it; the instant itself elsewhere.
+
+    DuckDB's values carry no zone. What is kept or compared is the instant alone, so only a reader of the clock needs it.
+    """
+    if zone is None or not (_ZONE.fullmatch(zone) or zone.lower() in _UTC):
+        refuse(node, "AT TIME ZONE", "the zone is a literal such as 'America/New_York'")
+    if zone.lower() in _UTC:
+        return instant
+    if _read_locally(node):
+        return native("timezone", exp.Literal.string(zone), instant)
+    if _kept(node):
+        return instant
+    return refuse(
+        node, f"AT TIME ZONE '{zone}'", "cast it to timestamp or date, or extract its fields, where it stands"
+    )
+
+
+_READERS = frozenset({*_FIELDS, *_FIELD_ALIASES, "date", "date_format", "format_datetime"})
+
+
+def _read_locally(node: exp.Expression) -> bool:
+    parent = node.parent
+    if isinstance(parent, exp.Paren):
+        return _read_locally(parent)
+    if isinstance(parent, exp.Cast | exp.TryCast):
+        return parent.to.this.name in ("DATE", "TIME", "TIMESTAMP")
+    if isinstance(parent, exp.Anonymous) and parent.name.lower() == "date_trunc":
+        return _read_locally(parent)
+    return isinstance(parent, exp.Extract) or (isinstance(parent, exp.Anonymous) and parent.name.lower() in _READERS)
+
+
+def _kept(node: exp.Expression) -> bool:
+    parent = node.parent
+    if isinstance(parent, exp.Paren | exp.Alias):
+        return _kept(parent)
+    if isinstance(parent, exp.Select):
+        return parent.parent is None
+    instant = isinstance(parent, exp.Anonymous) and parent.name.lower() in ("to_unixtime",)
+    return instant or isinstance(parent, exp.AtTimeZone | exp.Predicate)
+
+
+@rule(exp.CurrentTimestamp)
+def _now(node: exp.Expression, t: Translate) -> exp.Expression:
+    return native("trino_now")
+
+
+@rule(exp.Localtimestamp)
+def _local_now(node: exp.Expression, t: Translate) -> exp.Expression:
+    return native("trino_localtimestamp")
+
+
+DATETIMES: dict[str, Rule] = {
+    **{name: _field_function(name) for name in (*_FIELDS, *_FIELD_ALIASES)},
+    "at_timezone": _at_timezone,
+    "date": _date,
+    "date_add": _added,
+    "date_diff": _difference,
+    "date_format": _formatted(mysql_pattern, _MYSQL, "trino_strftime"),
+    "date_parse": _formatted(mysql_pattern, _MYSQL_PARSE, "trino_date_parse"),
+    "date_trunc": _truncated,
+    "format_datetime": _formatted(joda_pattern, _JODA, "trino_strftime"),
+    "from_unixtime": _from_unixtime,
+    "parse_datetime": _formatted(joda_pattern, _JODA_PARSE, "trino_parse_datetime"),
+    "to_iso8601": _iso8601,
+    "with_timezone": _with_timezone,
+}

@@ -1,0 +1,106 @@
+"""Rules of the functions that take functions."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from phlo.engine.dialect.nodes import fragment, refuse
+from phlo.engine.dialect.rules import Rule, Translate, rule
+
+
+@rule(exp.Lambda)
+def _stray(node: exp.Expression, t: Translate) -> exp.Expression:
+    return refuse(node, "->", "this function takes no function here")
+
+
+def _parts(node: exp.Expression, position: int, parameters: int, t: Translate) -> tuple[list[str], exp.Expression]:
+    function = node.expressions[position] if len(node.expressions) > position else None
+    if not isinstance(function, exp.Lambda) or len(function.expressions) != parameters:
+        refuse(node, str(node.name), f"it takes a function of {parameters} arguments: (x) -> …")
+    return [parameter.name for parameter in function.expressions], t(function.this)
+
+
+def _quoted(name: str) -> str:
+    return exp.to_identifier(name, quoted=True).sql().replace("{", "{{").replace("}", "}}")
+
+
+def _each(template: str) -> Rule:
+    """Apply a function of one argument to each element: ``{0}`` is the array, ``{1}`` the body, ``X`` its argument."""
+
+    def each(node: exp.Expression, t: Translate) -> exp.Expression:
+        (name,), body = _parts(node, 1, 1, t)
+        return fragment(template.replace("X", _quoted(name)), t(node.expressions[0]), body)
+
+    return each
+
+
+def _replaced(body: exp.Expression, names: dict[str, str]) -> exp.Expression:
+    """Put other expressions in the place of a function's arguments."""
+
+    def put(part: exp.Expression) -> exp.Expression:
+        column = part.this if isinstance(part, exp.Column) and not part.table else part
+        if isinstance(column, exp.Identifier) and column.name in names and not isinstance(part.parent, exp.TableAlias):
+            return fragment(names[column.name])
+        return part
+
+    return body.transform(put, copy=True)
+
+
+def _pairs(node: exp.Expression, position: int, first: str, second: str, t: Translate) -> exp.Expression:
+    function = node.expressions[position] if len(node.expressions) > position else None
+    if not isinstance(function, exp.Lambda) or len(function.expressions) != 2:
+        refuse(node, str(node.name), "it takes a function of two arguments: (x, y) -> …")
+    names = [parameter.name for parameter in function.expressions]
+    return _replaced(t(function.this), {names[0]: first, names[1]: second})
+
+
+def _map_filter(node: exp.Expression, t: Translate) -> exp.Expression:
+    body = _pairs(node, 1, "phlo_p.key", "phlo_p.value", t)
+    return fragment("map_from_entries(list_filter(map_entries({0}), lambda phlo_p: {1}))", t(node.expressions[0]), body)
+
+
+def _transform_values(node: exp.Expression, t: Translate) -> exp.Expression:
+    body = _pairs(node, 1, "phlo_p.key", "phlo_p.value", t)
+    template = "map_from_entries(list_transform(map_entries({0}), lambda phlo_p: {{'key': phlo_p.key, 'value': {1}}}))"
+    return fragment(template, t(node.expressions[0]), body)
+
+
+def _transform_keys(node: exp.Expression, t: Translate) -> exp.Expression:
+    body = _pairs(node, 1, "phlo_p.key", "phlo_p.value", t)
+    template = (
+        "map_from_entries(list_transform(map_entries({0}), lambda phlo_p: {{'key': {1}, 'value': phlo_p.value}}))"
+    )
+    return fragment(template, t(node.expressions[0]), body)
+
+
+def _zip_with(node: exp.Expression, t: Translate) -> exp.Expression:
+    body = _pairs(node, 2, "phlo_p[1]", "phlo_p[2]", t)
+    template = "list_transform(list_zip({0}, {1}), lambda phlo_p: {2})"
+    return fragment(template, t(node.expressions[0]), t(node.expressions[1]), body)
+
+
+def _reduce(node: exp.Expression, t: Translate) -> exp.Expression:
+    if len(node.expressions) != 4:
+        refuse(node, "reduce", "it takes an array, a first state and two functions")
+    array, first = t(node.expressions[0]), t(node.expressions[1])
+    (state, element), step = _parts(node, 2, 2, t)
+    (last,), output = _parts(node, 3, 1, t)
+    template = (
+        f"list_transform([list_reduce({{0}}, lambda {_quoted(state)}, {_quoted(element)}: {{2}}, {{1}})],"
+        f" lambda {_quoted(last)}: {{3}})[1]"
+    )
+    return fragment(template, array, first, step, output)
+
+
+LAMBDAS: dict[str, Rule] = {
+    "transform": _each("list_transform({0}, lambda X: {1})"),
+    "filter": _each("list_filter({0}, lambda X: {1})"),
+    "any_match": _each("phlo_any(list_transform({0}, lambda X: CAST({1} AS BOOLEAN)))"),
+    "all_match": _each("phlo_all(list_transform({0}, lambda X: CAST({1} AS BOOLEAN)))"),
+    "none_match": _each("(NOT phlo_any(list_transform({0}, lambda X: CAST({1} AS BOOLEAN))))"),
+    "map_filter": _map_filter,
+    "transform_values": _transform_values,
+    "transform_keys": _transform_keys,
+    "zip_with": _zip_with,
+    "reduce": _reduce,
+}

@@ -1,0 +1,113 @@
+-- Numbers as Trino counts them. A parameter t_x takes the same argument as x and is there for its type alone: a macro
+-- is chosen by the types of its arguments, and a typed parameter is cast, which would lose a decimal's own precision.
+
+CREATE OR REPLACE MACRO phlo_decimal_type(p, s) AS from_json('null', '"DECIMAL(' || p || ',' || s || ')"');
+CREATE OR REPLACE MACRO phlo_decimal(x) AS coalesce(x, NULL::DECIMAL(1, 0));
+CREATE OR REPLACE MACRO phlo_precision(x) AS
+    CAST(regexp_extract(typeof(phlo_decimal(x)), '\((\d+),', 1) AS INTEGER);
+CREATE OR REPLACE MACRO phlo_scale(x) AS CAST(regexp_extract(typeof(phlo_decimal(x)), ',(\d+)\)', 1) AS INTEGER);
+
+-- Trino: scale max(s1, s2), precision p1 + s2 + max(0, s2 - s1), rounded half up. DuckDB's exact division rounds half to
+-- even, so a quotient that is exact with one digit more is rounded from that digit.
+CREATE OR REPLACE MACRO phlo_quotient_scale(a, b) AS greatest(phlo_scale(a), phlo_scale(b));
+CREATE OR REPLACE MACRO phlo_quotient_type(a, b) AS phlo_decimal_type(
+    least(38, phlo_precision(a) + phlo_scale(b) + greatest(0, phlo_scale(b) - phlo_scale(a))),
+    phlo_quotient_scale(a, b));
+CREATE OR REPLACE MACRO phlo_dividend(a, b) AS cast_to_type(a, phlo_decimal_type(
+    least(phlo_precision(a), 37 - phlo_scale(b) - phlo_quotient_scale(a, b) + phlo_scale(a)), phlo_scale(a)));
+CREATE OR REPLACE MACRO phlo_longer_quotient(a, b) AS
+    decimal_division(phlo_dividend(a, b), phlo_decimal(b), phlo_quotient_scale(a, b) + 1);
+CREATE OR REPLACE MACRO phlo_quotient(a, b) AS cast_to_type(
+    CASE
+        WHEN phlo_longer_quotient(a, b) * phlo_decimal(b) = phlo_decimal(a)
+        THEN round(phlo_longer_quotient(a, b), phlo_quotient_scale(a, b))
+        ELSE decimal_division(phlo_dividend(a, b), phlo_decimal(b), phlo_quotient_scale(a, b))
+    END,
+    phlo_quotient_type(a, b));
+-- One lambda binds both operands once: without it each level of nesting would multiply the time to plan by thirty.
+CREATE OR REPLACE MACRO phlo_divide_decimals(a, b) AS
+    list_transform([{'a': a, 'b': b}], lambda pair: phlo_quotient(pair.a, pair.b))[1];
+
+CREATE OR REPLACE MACRO trino_divide
+    (t_a BIGINT, t_b BIGINT, a, b) AS a // b,
+    (t_a DECIMAL, t_b DECIMAL, a, b) AS phlo_divide_decimals(a, b),
+    (t_a FLOAT, t_b FLOAT, a, b) AS a::FLOAT / b::FLOAT,
+    (t_a DOUBLE, t_b DOUBLE, a, b) AS a::DOUBLE / b::DOUBLE,
+    (t_a INTERVAL, t_b DOUBLE, a, b) AS a / b::DOUBLE;
+
+CREATE OR REPLACE MACRO trino_round
+    (t_x BIGINT, x) AS x,
+    (t_x DECIMAL, x) AS cast_to_type(round(x), phlo_decimal_type(
+        least(38, phlo_precision(x) - phlo_scale(x) + CASE WHEN phlo_scale(x) > 0 THEN 1 ELSE 0 END), 0)),
+    (t_x FLOAT, x) AS round(x)::FLOAT,
+    (t_x DOUBLE, x) AS round(x::DOUBLE),
+    (t_x BIGINT, x, d) AS round(x, d),
+    (t_x DECIMAL, x, d) AS cast_to_type(round(x, d), phlo_decimal_type(
+        least(38, phlo_precision(x) + 1), phlo_scale(x))),
+    (t_x FLOAT, x, d) AS round(x, d)::FLOAT,
+    (t_x DOUBLE, x, d) AS round(x::DOUBLE, d);
+
+CREATE OR REPLACE MACRO trino_ceiling
+    (t_x BIGINT, x) AS x,
+    (t_x DECIMAL, x) AS cast_to_type(ceil(x), phlo_decimal_type(
+        least(38, phlo_precision(x) - phlo_scale(x) + CASE WHEN phlo_scale(x) > 0 THEN 1 ELSE 0 END), 0)),
+    (t_x FLOAT, x) AS ceil(x)::FLOAT,
+    (t_x DOUBLE, x) AS ceil(x::DOUBLE);
+CREATE OR REPLACE MACRO trino_floor
+    (t_x BIGINT, x) AS x,
+    (t_x DECIMAL, x) AS cast_to_type(floor(x), phlo_decimal_type(
+        least(38, phlo_precision(x) - phlo_scale(x) + CASE WHEN phlo_scale(x) > 0 THEN 1 ELSE 0 END), 0)),
+    (t_x FLOAT, x) AS floor(x)::FLOAT,
+    (t_x DOUBLE, x) AS floor(x::DOUBLE);
+CREATE OR REPLACE MACRO trino_truncate
+    (t_x BIGINT, x) AS x,
+    (t_x DECIMAL, x) AS cast_to_type(trunc(x), phlo_decimal_type(
+        greatest(1, phlo_precision(x) - phlo_scale(x)), 0)),
+    (t_x FLOAT, x) AS trunc(x)::FLOAT,
+    (t_x DOUBLE, x) AS trunc(x::DOUBLE),
+    (t_x DECIMAL, x, d) AS cast_to_type(trunc(x, d), phlo_decimal_type(phlo_precision(x), phlo_scale(x)));
+CREATE OR REPLACE MACRO trino_sign
+    (t_x BIGINT, x) AS cast_to_type(sign(x), x),
+    (t_x DECIMAL, x) AS sign(x)::DECIMAL(1, 0),
+    (t_x DOUBLE, x) AS CASE WHEN isnan(x) THEN x::DOUBLE ELSE sign(x)::DOUBLE END;
+
+CREATE OR REPLACE MACRO trino_log(b, x) AS ln(x::DOUBLE) / ln(b::DOUBLE);
+CREATE OR REPLACE MACRO trino_e() AS 2.718281828459045::DOUBLE;
+CREATE OR REPLACE MACRO trino_infinity() AS 'infinity'::DOUBLE;
+CREATE OR REPLACE MACRO trino_nan() AS 'nan'::DOUBLE;
+CREATE OR REPLACE MACRO trino_is_nan(x) AS isnan(x::DOUBLE);
+CREATE OR REPLACE MACRO trino_is_finite(x) AS isfinite(x::DOUBLE);
+CREATE OR REPLACE MACRO trino_is_infinite(x) AS isinf(x::DOUBLE);
+CREATE OR REPLACE MACRO trino_width_bucket(x, low, high, n) AS CAST(
+    CASE
+        WHEN low < high THEN
+            CASE WHEN x < low THEN 0 WHEN x >= high THEN n + 1
+                 ELSE floor(n * (x::DOUBLE - low::DOUBLE) / (high::DOUBLE - low::DOUBLE)) + 1 END
+        ELSE
+            CASE WHEN x > low THEN 0 WHEN x <= high THEN n + 1
+                 ELSE floor(n * (low::DOUBLE - x::DOUBLE) / (low::DOUBLE - high::DOUBLE)) + 1 END
+    END AS BIGINT);
+
+CREATE OR REPLACE MACRO trino_bitwise_and(a, b) AS a::BIGINT & b::BIGINT;
+CREATE OR REPLACE MACRO trino_bitwise_or(a, b) AS a::BIGINT | b::BIGINT;
+CREATE OR REPLACE MACRO trino_bitwise_xor(a, b) AS xor(a::BIGINT, b::BIGINT);
+CREATE OR REPLACE MACRO trino_bitwise_not(a) AS ~(a::BIGINT);
+CREATE OR REPLACE MACRO trino_bit_count(x, bits) AS
+    bit_count(x::BIGINT)::BIGINT - CASE WHEN x < 0 THEN 64 - bits ELSE 0 END;
+CREATE OR REPLACE MACRO trino_to_base(x, radix) AS
+    CASE WHEN x < 0 THEN '-' ELSE '' END || lower(to_base(abs(x::BIGINT), radix::INTEGER));
+
+-- Doubles as text: the shortest digits that read back, as 1.5E0.
+CREATE OR REPLACE MACRO phlo_mantissa(s) AS ltrim(replace(regexp_extract(s, '^-?([0-9.]+)', 1), '.', ''), '0');
+CREATE OR REPLACE MACRO phlo_exponent(s) AS
+    coalesce(TRY_CAST(nullif(regexp_extract(s, 'e([+-]?[0-9]+)$', 1), '') AS INTEGER), 0)
+    + length(regexp_extract(s, '^-?([0-9]+)', 1)) - 1
+    - length(replace(regexp_extract(s, '^-?([0-9.]+)', 1), '.', '')) + length(phlo_mantissa(s));
+CREATE OR REPLACE MACRO phlo_scientific(s) AS
+    CASE WHEN s[1] = '-' THEN '-' ELSE '' END || CASE
+        WHEN phlo_mantissa(s) = '' THEN '0E0'
+        ELSE substr(phlo_mantissa(s), 1, 1) || '.'
+            || coalesce(nullif(rtrim(substr(phlo_mantissa(s), 2), '0'), ''), '0') || 'E' || phlo_exponent(s) END;
+CREATE OR REPLACE MACRO phlo_double_to_varchar(x) AS CASE
+    WHEN isnan(x) THEN 'NaN' WHEN isinf(x) THEN CASE WHEN x < 0 THEN '-Infinity' ELSE 'Infinity' END
+    ELSE list_transform([x::VARCHAR], lambda s: phlo_scientific(s))[1] END;

@@ -1,0 +1,138 @@
+"""Rules of operators, literals and subscripts."""
+
+from __future__ import annotations
+
+import re
+
+from sqlglot import exp
+
+from phlo.engine.dialect.calls import call_macro
+from phlo.engine.dialect.kinds import kind_of
+from phlo.engine.dialect.nodes import fragment, native, refuse, text_of
+from phlo.engine.dialect.rules import Translate, rebuilt, rule
+
+_NUMBERS = frozenset({"integer", "decimal", "double", "real"})
+_INTERVAL_UNITS = frozenset({"SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "YEAR"})
+_DAY_TO_SECOND = re.compile(r"(?P<day>\d+)(?: (?P<hour>\d+)(?::(?P<minute>\d+)(?::(?P<second>[\d.]+))?)?)?")
+_YEAR_TO_MONTH = re.compile(r"(?P<year>\d+)-(?P<month>\d+)")
+_HOUR_TO_SECOND = re.compile(r"(?P<hour>\d+):(?P<minute>\d+)(?::(?P<second>[\d.]+))?")
+_ESCAPED = re.compile(r"\\(?:\\|\+([0-9A-Fa-f]{6})|([0-9A-Fa-f]{4}))")
+
+
+@rule(exp.Div)
+def _division(node: exp.Expression, t: Translate) -> exp.Expression:
+    left, right = t(node.this), t(node.expression)
+    names = {kind_of(node.this).name, kind_of(node.expression).name}
+    if "double" in names and names <= _NUMBERS | {""}:
+        return fragment("(CAST({0} AS DOUBLE) / {1})", left, right)
+    if names == {"integer"}:
+        return fragment("({0} // {1})", left, right)
+    return call_macro("trino_divide", [left, right])
+
+
+@rule(exp.Add)
+def _addition(node: exp.Expression, t: Translate) -> exp.Expression:
+    left, right = kind_of(node.this).name, kind_of(node.expression).name
+    if right == "interval" and left != "interval":
+        return call_macro("trino_plus_interval", [t(node.this), t(node.expression)])
+    if left == "interval" and right != "interval":
+        return call_macro("trino_plus_interval", [t(node.expression), t(node.this)])
+    return rebuilt(node, t)
+
+
+@rule(exp.Sub)
+def _subtraction(node: exp.Expression, t: Translate) -> exp.Expression:
+    left, right = kind_of(node.this).name, kind_of(node.expression).name
+    if right == "interval" and left != "interval":
+        return call_macro("trino_minus_interval", [t(node.this), t(node.expression)])
+    if {left, right} & (_NUMBERS | {"interval"}) or {left, right} & {"timestamp", "timestamptz", "time"}:
+        return rebuilt(node, t)
+    return call_macro("trino_minus", [t(node.this), t(node.expression)])
+
+
+@rule(exp.DPipe)
+def _concatenation(node: exp.Expression, t: Translate) -> exp.Expression:
+    left, right = kind_of(node.this).name, kind_of(node.expression).name
+    if left == "array" and right not in ("array", ""):
+        return native("list_append", t(node.this), t(node.expression))
+    if right == "array" and left not in ("array", ""):
+        return native("list_prepend", t(node.this), t(node.expression))
+    return fragment("({0} || {1})", t(node.this), t(node.expression))
+
+
+@rule(exp.Between)
+def _between(node: exp.Expression, t: Translate) -> exp.Expression:
+    if not node.args.get("symmetric"):
+        return rebuilt(node, t)
+    parts = t(node.this), t(node.args["low"]), t(node.args["high"])
+    return fragment("({0} BETWEEN least({1}, {2}) AND greatest({1}, {2}))", *parts)
+
+
+@rule(exp.Like)
+def _like(node: exp.Expression, t: Translate) -> exp.Expression:
+    return fragment("({0} LIKE {1})" if isinstance(node.parent, exp.Not | exp.Where) else "{0} LIKE {1}",
+                    t(node.this), t(node.expression)) if not isinstance(node.parent, exp.Escape) else rebuilt(node, t)  # fmt: skip
+
+
+@rule(exp.Bracket)
+def _subscript(node: exp.Expression, t: Translate) -> exp.Expression:
+    if len(node.expressions) != 1 or isinstance(node.expressions[0], exp.Slice):
+        refuse(node, "[:]", "use slice(array, start, length)")
+    return native("trino_subscript", t(node.this), t(node.expressions[0]))
+
+
+@rule(exp.Array)
+def _array(node: exp.Expression, t: Translate) -> exp.Expression:
+    return fragment("[" + ", ".join(f"{{{i}}}" for i in range(len(node.expressions))) + "]", *map(t, node.expressions))
+
+
+@rule(exp.Literal)
+def _literal(node: exp.Expression, t: Translate) -> exp.Expression:
+    value = str(node.this)
+    whole, dot, part = value.partition(".")
+    if not isinstance(node, exp.Literal) or node.is_string or not dot or "e" in value.lower():
+        return node.copy()
+    digits = whole.lstrip("0") + part
+    return fragment(f"CAST({whole or 0}.{part or 0} AS DECIMAL({max(1, len(digits))}, {len(part)}))")
+
+
+@rule(exp.HexString)
+def _binary_literal(node: exp.Expression, t: Translate) -> exp.Expression:
+    return fragment(f"unhex('{re.sub(r'[^0-9A-Fa-f]', '', str(node.this))}')")
+
+
+@rule(exp.UnicodeString)
+def _unicode_literal(node: exp.Expression, t: Translate) -> exp.Expression:
+    if node.args.get("escape"):
+        refuse(node, "UESCAPE", "write the characters themselves")
+    value = _ESCAPED.sub(lambda m: chr(int(m[1] or m[2], 16)) if m[1] or m[2] else "\\", str(node.this))
+    return exp.Literal.string(value)
+
+
+@rule(exp.Interval)
+def _interval(node: exp.Expression, t: Translate) -> exp.Expression:
+    value, unit = text_of(node.this), node.args.get("unit")
+    if value is None and isinstance(node.this, exp.Neg):
+        value = "-" + (text_of(node.this.this) or "")
+    if value is None or unit is None:
+        refuse(node, "INTERVAL", "write INTERVAL '1' DAY, or date_add('day', x, …)")
+    if isinstance(unit, exp.IntervalSpan):
+        return _interval_span(node, value, str(unit.this.name).upper(), str(unit.expression.name).upper())
+    if unit.name.upper() not in _INTERVAL_UNITS or not re.fullmatch(r"[+-]?\d+(\.\d+)?", value.strip()):
+        refuse(node, f"INTERVAL '{value}' {unit.name}")
+    return fragment(f"INTERVAL '{value.strip()} {unit.name.upper()}'")
+
+
+def _interval_span(node: exp.Expression, value: str, first: str, last: str) -> exp.Expression:
+    sign, digits = ("-", value.strip()[1:]) if value.strip().startswith("-") else ("", value.strip().lstrip("+"))
+    shapes = {"YEAR": _YEAR_TO_MONTH, "DAY": _DAY_TO_SECOND, "HOUR": _HOUR_TO_SECOND}
+    match = shapes[first].fullmatch(digits) if first in shapes else None
+    if match is None:
+        refuse(node, f"INTERVAL '{value}' {first} TO {last}")
+    parts = [f"{sign}{amount} {name}" for name, amount in match.groupdict().items() if amount]
+    return fragment(f"INTERVAL '{' '.join(parts)}'")
+
+
+@rule(exp.ParseJSON)
+def _json_literal(node: exp.Expression, t: Translate) -> exp.Expression:
+    return native("json", t(node.this))

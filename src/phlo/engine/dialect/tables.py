@@ -1,0 +1,55 @@
+"""Which tables of the catalog a statement reads."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from phlo.engine.dialect.nodes import Show
+from phlo.engine.dialect.statements import shown_table
+
+
+def tables_in(tree: exp.Expression) -> list[str]:
+    """List the tables that a statement reads, as ``namespace.name`` in lower case, each once, in order.
+
+    Names that a WITH in scope defines are not tables. A name without a namespace that is none of those is returned as
+    it is: no table has it.
+
+    >>> from phlo.engine.dialect.reader import parse
+    >>> tables_in(parse('WITH a AS (SELECT 1) SELECT * FROM a JOIN lake.Raw."Entries" e ON true'))
+    ['raw.entries']
+    """
+    if isinstance(tree, Show):
+        table = shown_table(tree)
+        return [table] if table else []
+    found = (_name(table) for table in tree.find_all(exp.Table, bfs=False) if not _is_local(table))
+    return list(dict.fromkeys(name for name in found if name))
+
+
+def _name(table: exp.Table) -> str:
+    return ".".join(part for part in (table.db, table.name) if part).lower()
+
+
+def _is_local(table: exp.Table) -> bool:
+    """Whether a WITH defines the name: one of an enclosing query, before the table's own place or recursive."""
+    if table.db or not isinstance(table.this, exp.Identifier):
+        return not isinstance(table.this, exp.Identifier)
+    inside: exp.Expression = table
+    scope = table.parent
+    while scope is not None:
+        with_ = scope.args.get("with_")
+        if with_ is not None and _defines(with_, table.name.lower(), inside):
+            return True
+        inside, scope = scope, scope.parent
+    return False
+
+
+def _defines(with_: exp.With, name: str, inside: exp.Expression) -> bool:
+    for cte in with_.expressions:
+        within = cte is inside
+        if within and not with_.args.get("recursive"):
+            return False
+        if cte.alias.lower() == name:
+            return True
+        if within:
+            return False
+    return True if not with_.expressions else False
