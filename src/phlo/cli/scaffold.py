@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from phlo.project import Project
+
 TREES = {
     "minimal": """\
   {name}/
@@ -98,6 +100,8 @@ def create_workflow(path: str, **given: str | None) -> None:
     click.echo("\n<- Next steps:")
     for number, step in enumerate(_next_steps(answers, [str(file.path) for file in files]), 1):
         click.echo(f"  {number}. {step}")
+    if answers["kind"] == "ingestion":
+        _tell_dbt(project, answers["table"])
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -154,6 +158,15 @@ def _next_steps(answers: Mapping[str, str], files: Sequence[str]) -> list[str]:
     schema = [file for file in files if "schemas" in file] or [f"workflows/schemas/{answers['domain']}.py"]
     workflow = next(file for file in files if "ingestion" in file)
     return [f"Edit schema: {schema[0]}", f"Configure API: {workflow}", *start, try_it]
+
+
+def _tell_dbt(project: Project, answered: str) -> None:
+    from phlo.scaffold.sources import SOURCE, add_source
+
+    table = answered.strip().rpartition(".")[2]
+    file = add_source(project.dbt, table)
+    if file is not None:
+        say(f"\nModels read the table as source('{SOURCE}', '{table}'): it is in {file.relative_to(project.root)}.")
 
 
 def _choose_tests(root: Path, arguments: Sequence[str]) -> list[str]:
