@@ -56,8 +56,8 @@ def scaffolded(shell: Shell, greeting: list[str]) -> Shell:
 
 @pytest.fixture(scope="module")
 def dialogue(scaffolded: Shell) -> list[str]:
-    """What `phlo create-workflow` printed."""
-    return scaffolded.lines("phlo create-workflow", *NIGHTSCOUT_ANSWERS)
+    """What `phlo create-workflow` printed, but for its messages on stderr."""
+    return scaffolded.lines("phlo create-workflow 2>/dev/null", *NIGHTSCOUT_ANSWERS)
 
 
 @pytest.fixture(scope="module")
