@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phlo.errors import NameTaken, NoHistory, UnknownTable, nearest
-from phlo.iceberg import ledger, publishes, refs, states
+from phlo.iceberg import files, ledger, publishes, refs, states
 from phlo.iceberg.database import open_database
 from phlo.iceberg.leases import Leases, live_runs
 from phlo.iceberg.names import split
@@ -195,6 +195,8 @@ class SqlRefCatalog:
 
     def publish(self, ref: str, *, force: bool = False) -> Publish:
         """Move main to the ref in one transaction, or raise ``PublishConflict`` and change nothing."""
+        changed = {change.name: change.after for change in self.diff(ref) if change.kind == "table" and change.after}
+        files.make_durable(changed, self.ref(ref).created_at)
         with self.database.write() as connection:
             self._leases.check(connection, refs.find(connection, ref))
             return publishes.publish(connection, ref, force=force)

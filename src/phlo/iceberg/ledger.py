@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import or_, select
 
-from phlo.iceberg import layout, refs
+from phlo.iceberg import files, layout, refs
 from phlo.iceberg.names import split
 from phlo.protocols import MAIN, Load
 
@@ -61,8 +61,8 @@ def of_publishes(connection: Connection, seqs: list[int]) -> dict[int, tuple[Loa
     """List the loads of publishes."""
     row = layout.loads.c
     found: dict[int, tuple[Load, ...]] = {}
-    query = select(layout.loads).where(row.seq.in_(seqs)).order_by(row.table_name, row.partition)
-    for values in connection.execute(query):
+    among = row.seq.between(min(seqs, default=0), max(seqs, default=0))  # SQLite limits the length of IN
+    for values in connection.execute(select(layout.loads).where(among).order_by(row.table_name, row.partition)):
         found[values.seq] = (*found.get(values.seq, ()), _load(values))
     return found
 
@@ -96,11 +96,7 @@ def _begins_anew(change: Any) -> bool:
     """Whether a table was dropped or made again: what was loaded into it before is gone."""
     if change.kind != "table" or change.before is None:
         return False
-    return change.after is None or _location(change.before) != _location(change.after)
-
-
-def _location(pointer: str) -> str:
-    return pointer.rpartition("/metadata/")[0]
+    return change.after is None or files.location(change.before) != files.location(change.after)
 
 
 def _by_seq(connection: Connection, table: Any) -> dict[int, list[Any]]:

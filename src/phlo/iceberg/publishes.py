@@ -136,7 +136,8 @@ def _enter(
 def _changes(connection: Connection, seqs: Sequence[int]) -> dict[int, tuple[Change, ...]]:
     found: dict[int, tuple[Change, ...]] = {}
     row = layout.changes.c
-    for values in connection.execute(select(layout.changes).where(row.seq.in_(seqs)).order_by(row.name, row.kind)):
+    among = row.seq.between(min(seqs, default=0), max(seqs, default=0))  # SQLite limits the length of IN
+    for values in connection.execute(select(layout.changes).where(among).order_by(row.name, row.kind)):
         change = states.shown(Change(values.name, values.kind, values.before, values.after))
         found[values.seq] = (*found.get(values.seq, ()), change)
     return found
