@@ -1,36 +1,38 @@
 """The project's SQL (Trino's) as DuckDB SQL with the same results.
 
-``reader`` reads it, ``rules`` and the modules that register there translate it node by node, ``writer`` writes it, and
-``macros`` hold what is decided by types, which DuckDB knows only when it binds. What can not be mapped is refused by name.
+``reader`` reads it, ``rules`` and the modules that register there translate it node by node, ``writer`` writes it,
+and ``macros`` hold what is decided by types, which DuckDB knows only when it binds. What can not be mapped is refused
+by name.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-from phlo.engine.dialect import casts, datetimes, functions, operators, queries, statements, strings
+from phlo.engine.dialect import casts, datetimes, functions, operators, queries, strings
 from phlo.engine.dialect.functions import known_functions
 from phlo.engine.dialect.macros import macro_sql
 from phlo.engine.dialect.reader import parse
 from phlo.engine.dialect.rules import translate
 from phlo.engine.dialect.tables import tables_in
-from phlo.engine.dialect.writer import write
+from phlo.engine.dialect.writer import write, write_as_read
 
 __all__ = ["MACROS", "known_functions", "parse", "tables_in", "to_duckdb"]
 
 MACROS: str = macro_sql()
 """SQL that makes the macros; to be run once on each DuckDB connection that runs translated statements."""
 
-_REGISTERED = (casts, datetimes, functions, operators, queries, statements, strings)
+_REGISTERED = (casts, datetimes, functions, operators, queries, strings)
 
 
 @lru_cache(maxsize=1024)
 def to_duckdb(sql: str, dialect: str = "trino") -> str:
-    """Turn one statement of the project's dialect into DuckDB SQL; ``duckdb`` passes through.
+    """Turn one statement of the project's dialect into DuckDB SQL.
+
+    A statement in ``duckdb`` means what it says; it is written anew from its tree, so that what runs is what was checked.
 
     >>> to_duckdb("SELECT approx_distinct(sgv) AS n FROM raw.entries")
     'SELECT count(DISTINCT "sgv") AS "n" FROM "raw"."entries"'
     """
-    if dialect == "duckdb":
-        return sql
-    return write(translate(parse(sql, dialect)))
+    tree = parse(sql, dialect)
+    return write_as_read(tree) if dialect == "duckdb" else write(translate(tree))

@@ -24,18 +24,6 @@ class Native(exp.Expression):
     arg_types: ClassVar[dict[str, bool]] = {"this": True, "expressions": False}
 
 
-class Explain(exp.Expression):
-    """EXPLAIN of a query, which is ``this``."""
-
-    arg_types: ClassVar[dict[str, bool]] = {"this": True}
-
-
-class Show(exp.Expression):
-    """SHOW of schemas, tables (of a schema) or columns (of a table)."""
-
-    arg_types: ClassVar[dict[str, bool]] = {"this": True, "target": False, "like": False}
-
-
 def native(name: str, *operands: exp.Expression) -> Native:
     """Call DuckDB's function or our macro ``name``."""
     return Native(this=name, expressions=list(operands))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from phlo.engine.dialect.nodes import Show
-from phlo.engine.dialect.statements import shown_table
-
 
 def tables_in(tree: exp.Expression) -> list[str]:
     """List the tables that a statement reads, as ``namespace.name`` in lower case, each once, in order.
@@ -18,9 +15,6 @@ def tables_in(tree: exp.Expression) -> list[str]:
     >>> tables_in(parse('WITH a AS (SELECT 1) SELECT * FROM a JOIN lake.Raw."Entries" e ON true'))
     ['raw.entries']
     """
-    if isinstance(tree, Show):
-        table = shown_table(tree)
-        return [table] if table else []
     found = (_name(table) for table in tree.find_all(exp.Table, bfs=False) if not _is_local(table))
     return list(dict.fromkeys(name for name in found if name))
 
@@ -52,4 +46,4 @@ def _defines(with_: exp.With, name: str, inside: exp.Expression) -> bool:
             return True
         if within:
             return False
-    return True if not with_.expressions else False
+    return False

@@ -9,6 +9,7 @@ from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.generators.duckdb import DuckDBGenerator
 
 from phlo.engine.dialect.nodes import Fragment, Native
+from phlo.engine.dialect.reader import PhloDuckDBText
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,3 +78,8 @@ class PhloDuckDB(DuckDB):
 def write(tree: exp.Expression) -> str:
     """Write a translated tree; every name is quoted, since the two dialects reserve different words."""
     return str(PhloDuckDB().generate(tree, identify=True, copy=False, comments=False))
+
+
+def write_as_read(tree: exp.Expression) -> str:
+    """Write a tree that was read as DuckDB SQL."""
+    return str(PhloDuckDBText().generate(tree, comments=False))

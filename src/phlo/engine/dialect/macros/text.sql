@@ -106,7 +106,3 @@ CREATE OR REPLACE MACRO phlo_right(s, n) AS CASE WHEN length(s) >= n THEN s ELSE
 CREATE OR REPLACE MACRO phlo_left(s, n) AS CASE WHEN length(s) >= n THEN s ELSE rpad(s, n, ' ') END;
 CREATE OR REPLACE MACRO phlo_zeros(s, n) AS CASE
     WHEN length(s) >= n THEN s WHEN s[1] = '-' THEN '-' || lpad(s[2:], n - 1, '0') ELSE lpad(s, n, '0') END;
-CREATE OR REPLACE MACRO phlo_type_name(type) AS CASE
-    WHEN type = 'FLOAT' THEN 'real' WHEN type = 'BLOB' THEN 'varbinary' WHEN type = 'TIMESTAMP' THEN 'timestamp(6)'
-    WHEN type = 'TIMESTAMP WITH TIME ZONE' THEN 'timestamp(6) with time zone' WHEN type = 'TIME' THEN 'time(6)'
-    WHEN type LIKE '%[]' THEN 'array(' || lower(type[: length(type) - 2]) || ')' ELSE lower(type) END;
