@@ -20,7 +20,7 @@ from phlo.declarations import SYSTEM_COLUMNS
 from phlo.iceberg.commit import swap
 from phlo.iceberg.prune import key_range, may_hold
 from phlo.iceberg.rewrite import Rewriter
-from phlo.iceberg.tables import Columns, local_path, tasks_sql, within, within_sql
+from phlo.iceberg.tables import Columns, tasks_sql, within, within_sql
 from phlo.iceberg.types import duckdb_type, quoted
 from phlo.protocols import Written
 
@@ -66,14 +66,15 @@ def merge(
         _dedupe(con, keys, first=deduplication == "first")
         total, conflicts = _count(con, "batch"), key_range(con, table, keys)
         tasks = list(table.scan().plan_files())
-        probed = _probe(con, table, may_hold(con, table, tasks, keys), keys)
-        stored = _count(con, "hits")
-        touched = _compare(con, table, probed, keys)
+        candidates = may_hold(con, table, tasks, keys)
+        _probe(con, table, candidates, keys)
+        inserted = total - _number(con, "SELECT count(DISTINCT row) FROM hits")
+        _compare(con, table, _files(con, candidates, "hits"), keys)
+        touched = _files(con, candidates, "(FROM hits ANTI JOIN same USING (row))")
         fresh = _count(con, "batch")
         if fresh:
             rewriter = Rewriter(con, table, tasks, lambda select: _without(select, keys))
             swap(table, rewriter.rewrite(touched), conflicts)
-        inserted = total - stored
         return Written(inserted=inserted, updated=fresh - inserted, unchanged=total - fresh)
 
 
@@ -100,13 +101,13 @@ def replace(
         every = list(table.scan().plan_files())
         tasks = list(table.scan(row_filter=within(partitions)).plan_files()) if partitions else every
         old = f"SELECT * FROM ({tasks_sql(table, tasks, Columns(table.schema()), con, FILE)}) WHERE {replaced}"
-        con.execute(f"CREATE TABLE hits AS SELECT {FILE} AS file, count(*) AS n FROM ({old}) GROUP BY ALL")
-        total, removed = _count(con, "batch"), _sum(con)
+        con.execute(f"CREATE TABLE hits AS SELECT {FILE}, count(*) AS n FROM ({old}) GROUP BY ALL")
+        total, removed = _count(con, "batch"), _number(con, "SELECT coalesce(sum(n), 0) FROM hits")
         if total == removed and _same_rows(con, table, old):
             return Written(unchanged=total)
         kept = f"({replaced}) IS NOT TRUE"
         rewriter = Rewriter(con, table, every, lambda select: f"SELECT * FROM ({select}) WHERE {kept}")
-        swap(table, rewriter.rewrite(_files(con, tasks)), within(partitions))
+        swap(table, rewriter.rewrite(_files(con, tasks, "hits")), within(partitions))
         return Written(inserted=total, deleted=removed)
 
 
@@ -149,35 +150,25 @@ def _dedupe(con: Connection, keys: Sequence[str], *, first: bool) -> None:
 # ── what is stored already ───────────────────────────────────────────────────────────────────────────────
 
 
-def _probe(con: Connection, table: Table, tasks: Sequence[FileScanTask], keys: Sequence[str]) -> list[FileScanTask]:
-    """Read just the keys of the files; note in ``hits`` which batch rows are stored, and return their files."""
-    columns = Columns(table.schema().select(*keys))
-    stored = tasks_sql(table, tasks, columns, con, FILE)
+def _probe(con: Connection, table: Table, tasks: Sequence[FileScanTask], keys: Sequence[str]) -> None:
+    """Read just the keys of the files, and note in ``hits`` which batch rows are stored in which."""
+    stored = tasks_sql(table, tasks, Columns(table.schema().select(*keys)), con, FILE)
     con.execute(
-        f"CREATE TABLE found AS SELECT b.rowid AS row, s.{FILE} AS file, count(*) AS n "
-        f"FROM ({stored}) s JOIN batch b ON {_on(con, keys)} GROUP BY ALL"
+        f"CREATE TABLE hits AS SELECT b.rowid AS row, s.{FILE} FROM ({stored}) s JOIN batch b ON {_on(con, keys)}"
     )
-    con.execute("CREATE TABLE hits AS SELECT row, sum(n) AS n FROM found GROUP BY row")
-    return _files(con, tasks, "found")
 
 
-def _compare(con: Connection, table: Table, tasks: Sequence[FileScanTask], keys: Sequence[str]) -> list[FileScanTask]:
-    """Drop from the batch what is stored just so; return the files that hold what is left of it."""
-    if not tasks:
-        return []
+def _compare(con: Connection, table: Table, tasks: Sequence[FileScanTask], keys: Sequence[str]) -> None:
+    """Note in ``same`` which batch rows are stored just so, and once; drop them from the batch."""
     content = [field.name for field in table.schema().fields if field.name not in SYSTEM_COLUMNS[1:]]
-    same = " AND ".join(
-        f"s.{quoted(name)} IS NOT DISTINCT FROM b.{quoted(name)}" for name in content if name not in keys
-    )
-    columns = Columns(table.schema().select(*content))
+    same = [f"s.{quoted(name)} IS NOT DISTINCT FROM b.{quoted(name)}" for name in content if name not in keys]
+    stored = tasks_sql(table, tasks, Columns(table.schema().select(*content)), con)
     con.execute(
-        f"CREATE TABLE same AS SELECT b.rowid AS row FROM ({tasks_sql(table, tasks, columns, con)}) s "
-        f"JOIN batch b ON {_on(con, keys)} WHERE {same or 'true'}"
+        f"CREATE TABLE same AS SELECT b.rowid AS row FROM ({stored}) s JOIN batch b ON {_on(con, keys)} "
+        f"WHERE {' AND '.join(same) or 'true'}"
     )
-    con.execute("DELETE FROM same WHERE row NOT IN (SELECT row FROM hits WHERE n = 1)")
-    con.execute("DELETE FROM found WHERE row IN (SELECT row FROM same)")
+    con.execute("DELETE FROM same WHERE row IN (SELECT row FROM hits GROUP BY row HAVING count(*) > 1)")
     con.execute("DELETE FROM batch WHERE rowid IN (SELECT row FROM same)")
-    return _files(con, tasks, "found")
 
 
 def _on(con: Connection, keys: Sequence[str]) -> str:
@@ -199,14 +190,14 @@ def _same_rows(con: Connection, table: Table, old: str) -> bool:
     return not _count(con, f"(SELECT {names} FROM ({old}) EXCEPT ALL SELECT {names} FROM batch)")
 
 
-def _files(con: Connection, tasks: Sequence[FileScanTask], found: str = "hits") -> list[FileScanTask]:
-    names = {row[0] for row in con.execute(f"SELECT DISTINCT file FROM {found}").fetchall()}
-    return [task for task in tasks if local_path(task.file.file_path) in names]
+def _files(con: Connection, tasks: Sequence[FileScanTask], rows: str) -> list[FileScanTask]:
+    """The files that some rows are from."""
+    return [tasks[position] for (position,) in con.execute(f"SELECT DISTINCT {FILE} FROM {rows} ORDER BY 1").fetchall()]
 
 
 def _count(con: Connection, relation: str) -> int:
-    return int(con.execute(f"SELECT count(*) FROM {relation}").fetchone()[0])
+    return _number(con, f"SELECT count(*) FROM {relation}")
 
 
-def _sum(con: Connection) -> int:
-    return int(con.execute("SELECT coalesce(sum(n), 0) FROM hits").fetchone()[0])
+def _number(con: Connection, select: str) -> int:
+    return int(con.execute(select).fetchone()[0])

@@ -130,17 +130,24 @@ def scan_sql(
 
 
 def tasks_sql(
-    table: Table, tasks: Iterable[FileScanTask], columns: Columns, con: Connection | None = None, file: str = ""
+    table: Table, tasks: Sequence[FileScanTask], columns: Columns, con: Connection | None = None, file: str = ""
 ) -> str:
-    """Return a SELECT over some planned files; ``file`` names a column that tells which file a row is from."""
-    planned = list(tasks)
-    special = [task for task in planned if needs_reader(table, task)]
-    plain = [task for task in planned if not needs_reader(table, task)]
-    parts = [_read_with_pyiceberg(table, task, columns, con, file) for task in special]
+    """Return a SELECT over some planned files; ``file`` names a column with the position of a row's file in them."""
+    plain = [position for position, task in enumerate(tasks) if not needs_reader(table, task)]
+    parts = [
+        f"SELECT {columns.select}{f', {position} AS {file}' if file else ''} "
+        f"FROM {_read_with_pyiceberg(table, task, columns, con)}"
+        for position, task in enumerate(tasks)
+        if position not in plain
+    ]
     if plain:
-        parts.append(_read_with_duckdb(plain, columns, file))
+        # file_index is DuckDB's virtual column: the position in its own list of files.
+        extra = f", {plain}[CAST(file_index AS BIGINT) + 1] AS {file}" if file else ""
+        parts.append(
+            f"SELECT {columns.select}{extra} FROM {_read_parquet([tasks[position] for position in plain], columns)}"
+        )
     if not parts:
-        extra = f", CAST(NULL AS VARCHAR) AS {quoted(file)}" if file else ""
+        extra = f", CAST(NULL AS BIGINT) AS {file}" if file else ""
         return f"SELECT {columns.nulls}{extra} WHERE false"
     return " UNION ALL ".join(parts)
 
@@ -185,14 +192,13 @@ def as_pattern(path: str) -> str:
     return re.sub(r"([\[*?])", r"[\1]", path)
 
 
-def _read_with_duckdb(tasks: Sequence[FileScanTask], columns: Columns, file: str) -> str:
+def _read_parquet(tasks: Sequence[FileScanTask], columns: Columns) -> str:
     paths = ", ".join(literal(as_pattern(local_path(task.file.file_path))) for task in tasks)
-    named = f", filename = {literal(file)}" if file else ""
-    extra = f", {quoted(file)}" if file else ""
-    return f"SELECT {columns.select}{extra} FROM read_parquet([{paths}], schema = {columns.by_id}{named})"
+    return f"read_parquet([{paths}], schema = {columns.by_id})"
 
 
-def _read_with_pyiceberg(table: Table, task: FileScanTask, columns: Columns, con: Connection | None, file: str) -> str:
+def _read_with_pyiceberg(table: Table, task: FileScanTask, columns: Columns, con: Connection | None) -> str:
+    """Copy the rows of a file into a temporary table; return its name."""
     from pyiceberg.io.pyarrow import ArrowScan, schema_to_pyarrow
 
     if con is None:
@@ -200,12 +206,11 @@ def _read_with_pyiceberg(table: Table, task: FileScanTask, columns: Columns, con
     scan = ArrowScan(table.metadata, table.io, columns.schema, AlwaysTrue())
     arrow = schema_to_pyarrow(columns.schema, include_field_ids=False)
     batches = (batch.cast(arrow) for batch in scan.to_record_batches([task]))
-    name = f"phlo_read_{abs(hash((task.file.file_path, columns.select)))}"
+    name = quoted(f"{task.file.file_path} {columns.select}")
     con.register("phlo_reader", pa.RecordBatchReader.from_batches(arrow, batches))
     con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM phlo_reader")
     con.unregister("phlo_reader")
-    extra = f", {literal(local_path(task.file.file_path))} AS {quoted(file)}" if file else ""
-    return f"SELECT {columns.select}{extra} FROM {name}"
+    return name
 
 
 def _projection(table: Table, columns: Sequence[str]) -> Schema:
