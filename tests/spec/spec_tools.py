@@ -78,7 +78,7 @@ class Shell:
 
     def lines(self, lines: str, *answers: str) -> list[str]:
         """Run lines and return what a user sees, without the blank lines."""
-        done = self.run(f"({lines}) 2>&1", *answers)
+        done = self.run(f"({lines}\n) 2>&1", *answers)
         return [line.rstrip() for line in done.stdout.splitlines() if line.strip()]
 
     def at(self, folder: str | Path, **settings: str) -> Shell:
