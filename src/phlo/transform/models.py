@@ -56,10 +56,9 @@ def graph(project: Project) -> list[Model]:
     if not (project.dbt / "dbt_project.yml").is_file() or not model_names(project.dbt):
         return []
     kept, fingerprint = project.state / "dbt" / "graph.json", _fingerprint(project.dbt)
-    if kept.is_file():
-        stored = json.loads(kept.read_text())
-        if stored["fingerprint"] == fingerprint:
-            return [_read(record) for record in stored["models"]]
+    stored = _stored(kept, fingerprint)
+    if stored is not None:
+        return stored
     from phlo.transform.dbt import parse
 
     models = _models(parse(project), project)
@@ -137,6 +136,15 @@ def _reached(node: Any, manifest: Any) -> Iterator[str]:
 def _above(node: Any) -> list[str]:
     # A seed depends on macros alone.
     return list(getattr(node.depends_on, "nodes", ()))
+
+
+def _stored(path: Path, fingerprint: str) -> list[Model] | None:
+    """Read the graph that was kept, unless it is of other files, or not a graph at all."""
+    try:
+        stored = json.loads(path.read_text())
+        return [_read(record) for record in stored["models"]] if stored["fingerprint"] == fingerprint else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def _read(record: dict[str, Any]) -> Model:

@@ -99,13 +99,16 @@ class _Progress:
 
     def __call__(self, event: Any) -> None:
         """Look for the end of a model among dbt's events."""
-        if event.info.name not in ("LogModelResult", "LogSeedResult", "LogSnapshotResult"):
+        if event.info.name != "NodeFinished":
             return
-        node = event.data.node_info.node_relation
+        info, result = event.data.node_info, event.data.run_result
+        if info.resource_type not in KINDS or info.materialized == "ephemeral":
+            return
+        node = info.node_relation
         self.done += 1
-        self.reporter.step(
-            f"{node.schema}.{node.alias}: {event.data.status.lower()}, {event.data.execution_time:.1f} s"
-        )
+        self.rows += int(dict(result.adapter_response).get("rows_affected", 0))
+        told = result.message if result.status == "success" else result.status
+        self.reporter.step(f"{node.schema}.{node.alias}: {told}, {result.execution_time:.1f} s")
         self.reporter.progress("transforming", self.done, self.total, self.rows)
 
 

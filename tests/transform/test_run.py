@@ -1,0 +1,375 @@
+"""Runs of dbt on a ref: what is built, tested, told and left alone. One lake; dbt reads its project once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from phlo.declarations import SilentReporter
+from phlo.errors import DataTestsFailed, DbtProjectBroken, ModelsFailed
+from phlo.transform.run import TransformResult, run_models
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from phlo.profiles import Lake
+
+    Rows = Callable[[str], list[dict[str, Any]]]
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:dbt", "ignore::ResourceWarning")
+
+
+def build(lake: Lake, ref: str, *names: str, **options: Any) -> TransformResult:
+    return run_models(lake, ref, names, SilentReporter(), **options)
+
+
+@pytest.fixture(scope="module")
+def whole(shared_lake: Lake) -> tuple[TransformResult, str, list[str], set[Path]]:
+    """One run of everything: the result, its ref, what the reporter was told, and what the user's folder holds."""
+    shared_lake.catalog.create_ref("run-everything")
+    reporter, before = Watching(), Path.cwd()
+    result = run_models(shared_lake, "run-everything", (), reporter)
+    assert Path.cwd() == before
+    tree = {path.relative_to(shared_lake.project.root) for path in shared_lake.project.root.rglob("*")}
+    return result, "run-everything", reporter.messages, {path for path in tree if path.parts[0] != ".phlo"}
+
+
+def query(lake: Lake, ref: str, sql: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = lake.engine.query(sql, lake.catalog.pin(ref)).to_pylist()
+    return found
+
+
+def test_the_spec_s_models_run_unchanged_and_land_on_the_ref_alone(whole: Any, shared_lake: Lake) -> None:
+    result, ref, _, _ = whole
+    assert {model.table: model.rows for model in result.models} == {
+        "bronze.stg_glucose_entries": 288,
+        "bronze.devices": 2,
+        "silver.fct_glucose_readings": 288,
+        "silver.latest_readings": 288,
+        "silver.glucose_history": 3,
+        "gold.readings_per_hour": None,
+        "marts.mrt_glucose_hourly_patterns": 24,
+    }
+    assert {model.status for model in result.models} == {"success"}
+    assert query(shared_lake, ref, "select * from silver.fct_glucose_readings where entry_id = 'r013'") == [
+        {
+            "entry_id": "r013",
+            "glucose_mg_dl": 73,
+            "reading_timestamp": dt.datetime(2024, 1, 20, 1, 5),
+            "hour_of_day": 1,
+            "day_of_week": 6,
+            "glucose_category": "in_range",
+            "is_in_range": 1,
+        }
+    ]
+    assert set(shared_lake.catalog.pin().tables) == {"raw.glucose_entries"}
+
+
+def test_a_view_is_read_by_the_table_on_it(whole: Any, shared_lake: Lake) -> None:
+    pin = shared_lake.catalog.pin(whole[1])
+    assert set(pin.views) == {"gold.readings_per_hour"}
+    total = query(
+        shared_lake,
+        whole[1],
+        "select sum(readings) as n, min(time_in_range_pct) as low from marts.mrt_glucose_hourly_patterns",
+    )
+    assert total[0]["n"] == 288
+    assert total[0]["low"] == 0.0
+
+
+def test_data_tests_and_unit_tests_run_with_the_models(whole: Any) -> None:
+    assert {(test.name, test.kind, test.status) for test in whole[0].tests} == {
+        ("not_null_fct_glucose_readings_entry_id", "test", "pass"),
+        ("unique_fct_glucose_readings_entry_id", "test", "pass"),
+        (
+            "accepted_values_fct_glucose_readings_glucose_category__hypoglycemia__in_range__hyperglycemia",
+            "test",
+            "pass",
+        ),
+        ("source_not_null_raw_iceberg_glucose_entries__id", "test", "pass"),
+        ("source_unique_raw_iceberg_glucose_entries__id", "test", "pass"),
+        ("no_reading_is_impossible", "test", "pass"),
+        ("readings_are_put_in_categories", "unit_test", "pass"),
+    }
+
+
+def test_seeds_have_the_types_of_their_values_or_those_asked_for(whole: Any, shared_lake: Lake) -> None:
+    assert [tuple(row.values()) for row in query(shared_lake, whole[1], "select * from bronze.devices")] == [
+        ("xDrip-DexcomG6", 'Dexcom, "G6"', Decimal("1.50"), dt.date(2024, 1, 1), 3_000_000_000, True),
+        ("größer", None, Decimal("2.00"), dt.date(2024, 2, 1), 1, False),
+    ]
+
+
+class Watching(SilentReporter):
+    """Notes progress too."""
+
+    def progress(self, task: str, done: int, total: int, rows: int) -> None:
+        self.messages.append(f"{task} {done}/{total}, {rows} rows")
+
+
+def test_the_reporter_is_told_of_each_model_when_it_is_done(whole: Any) -> None:
+    steps, progress = whole[2][::2], whole[2][1::2]
+    told = [message.rsplit(",", 1)[0] for message in steps]
+    assert told[0:2] == ["bronze.devices: 2 rows", "bronze.stg_glucose_entries: 288 rows"]
+    assert progress[-1] == "transforming 7/7, 893 rows"
+    assert set(told) >= {"gold.readings_per_hour: view", "marts.mrt_glucose_hourly_patterns: 24 rows"}
+
+
+def test_nothing_is_written_among_the_user_s_files_or_to_the_screen(
+    whole: Any, shared_lake: Lake, ref: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert not [path for path in whole[3] if {"target", "logs", "dbt_packages"} & set(path.parts)]
+    build(shared_lake, ref, "stg_glucose_entries")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_only_what_is_selected_is_built_with_the_tests_on_it_and_on_its_sources(shared_lake: Lake, ref: str) -> None:
+    result = build(shared_lake, ref, "bronze.stg_glucose_entries")
+    assert [model.name for model in result.models] == ["stg_glucose_entries"]
+    assert {test.name for test in result.tests} == {
+        "source_not_null_raw_iceberg_glucose_entries__id",
+        "source_unique_raw_iceberg_glucose_entries__id",
+        "no_reading_is_impossible",
+    }
+    assert [change.name for change in shared_lake.catalog.diff(ref)] == ["bronze.stg_glucose_entries"]
+
+
+def test_the_read_set_is_what_the_selected_models_and_tests_read(shared_lake: Lake, ref: str) -> None:
+    from phlo.iceberg.refs import reads
+
+    build(shared_lake, ref, "stg_glucose_entries", "latest_readings")
+    with shared_lake.catalog.database.read() as connection:  # type: ignore[attr-defined]
+        assert sorted(reads(connection, ref)) == ["bronze.stg_glucose_entries", "raw.glucose_entries"]
+
+
+def test_a_second_run_without_a_change_leaves_every_table_as_it_is(shared_lake: Lake, ref: str) -> None:
+    names = (
+        "stg_glucose_entries",
+        "fct_glucose_readings",
+        "readings_per_hour",
+        "mrt_glucose_hourly_patterns",
+        "devices",
+    )
+    build(shared_lake, ref, *names)
+    first = shared_lake.catalog.pin(ref)
+    build(shared_lake, ref, *names)
+    assert shared_lake.catalog.pin(ref) == first
+
+
+def test_no_name_that_is_known_builds_nothing(shared_lake: Lake, ref: str) -> None:
+    assert build(shared_lake, ref, "no_such_model") == TransformResult()
+    assert shared_lake.catalog.diff(ref) == []
+
+
+# ── dbt's own ways ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def varied(shared_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Give dbt variables, as a user would in dbt_project.yml."""
+    file = shared_lake.project.dbt / "dbt_project.yml"
+    original = file.read_text()
+
+    def vary(**variables: int) -> None:
+        file.write_text(original + f"\nvars: {variables}\n")
+
+    yield vary
+    file.write_text(original)
+
+
+def test_an_incremental_model_adds_what_is_new_and_is_made_anew_when_asked(
+    shared_lake: Lake, ref: str, varied: Callable[..., None]
+) -> None:
+    names = ("stg_glucose_entries", "latest_readings")
+    build(shared_lake, ref, *names)
+    varied(offset=1000)
+    result = build(shared_lake, ref, *names)
+    assert [model.rows for model in result.models if model.name == "latest_readings"] == [1]
+    raised = "select count(*) as n from silver.latest_readings where glucose_mg_dl > 1000"
+    assert query(shared_lake, ref, raised) == [{"n": 1}]
+    assert query(shared_lake, ref, "select count(*) as n from silver.latest_readings") == [{"n": 288}]
+    build(shared_lake, ref, *names, full_refresh=True)
+    assert query(shared_lake, ref, raised) == [{"n": 288}]
+
+
+def test_a_snapshot_keeps_the_history_of_rows_that_changed(
+    shared_lake: Lake, ref: str, varied: Callable[..., None]
+) -> None:
+    names = ("stg_glucose_entries", "glucose_history")
+    build(shared_lake, ref, *names)
+    build(shared_lake, ref, *names)
+    varied(offset=1)
+    build(shared_lake, ref, *names)
+    history = query(
+        shared_lake,
+        ref,
+        "select entry_id, glucose_mg_dl, dbt_valid_to is null as valid, dbt_valid_from < dbt_valid_to as ended "
+        "from silver.glucose_history order by entry_id, dbt_valid_from",
+    )
+    assert [tuple(row.values()) for row in history] == [
+        ("r000", 60, False, True),
+        ("r000", 61, True, None),
+        ("r001", 61, False, True),
+        ("r001", 62, True, None),
+        ("r002", 63, True, None),
+        ("r003", 63, True, None),
+    ]
+
+
+# ── what goes wrong ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def broken(shared_lake: Lake) -> Callable[[str, str], None]:
+    """Replace a file of the dbt project for one test."""
+    originals: dict[Path, str | None] = {}
+
+    def replace(path: str, text: str) -> None:
+        file = shared_lake.project.dbt / path
+        originals.setdefault(file, file.read_text() if file.exists() else None)
+        file.write_text(text)
+
+    yield replace
+    for file, text in originals.items():
+        file.unlink() if text is None else file.write_text(text)
+
+
+def test_a_model_that_fails_is_named_with_its_file_and_the_engine_s_words(
+    shared_lake: Lake, ref: str, broken: Callable[[str, str], None]
+) -> None:
+    broken("models/gold/readings_per_hour.sql", "select\n  hour_of_day,\n  sgv\nfrom {{ ref('fct_glucose_readings') }}")
+    names = ("stg_glucose_entries", "fct_glucose_readings", "readings_per_hour", "mrt_glucose_hourly_patterns")
+    with pytest.raises(ModelsFailed) as caught:
+        build(shared_lake, ref, *names)
+    message = str(caught.value)
+    assert message.startswith(f"1 of 4 model(s) failed on `{ref}`: `gold.readings_per_hour` ")
+    assert "(transforms/dbt/models/gold/readings_per_hour.sql)" in message
+    assert 'column "sgv" not found' in message
+    assert "line 3: `sgv`" in message
+    result = caught.value.values["result"]
+    assert isinstance(result, TransformResult)
+    assert {model.name: model.status for model in result.models} == {
+        "stg_glucose_entries": "success",
+        "fct_glucose_readings": "success",
+        "readings_per_hour": "error",
+        "mrt_glucose_hourly_patterns": "skipped",
+    }
+    compiled = shared_lake.project.root / str(caught.value.values["compiled"])
+    assert list(compiled.rglob("readings_per_hour.sql"))
+
+
+def test_a_failing_data_test_stops_what_is_built_on_its_model_and_shows_rows(
+    shared_lake: Lake, ref: str, varied: Callable[..., None]
+) -> None:
+    varied(highest=255)
+    with pytest.raises(DataTestsFailed, match=r"1 data test\(s\) failed .*`no_reading_is_impossible`") as caught:
+        build(shared_lake, ref, "stg_glucose_entries", "fct_glucose_readings")
+    result = caught.value.values["result"]
+    assert isinstance(result, TransformResult)
+    (failed,) = result.failed_tests
+    assert failed.rows == 4
+    assert failed.path == "transforms/dbt/tests/no_reading_is_impossible.sql"
+    assert sorted(row["glucose_mg_dl"] for row in failed.failing) == [256, 257, 258, 259]
+    assert {model.name: model.status for model in result.models} == {
+        "stg_glucose_entries": "success",
+        "fct_glucose_readings": "skipped",
+    }
+
+
+def test_a_test_of_severity_warn_is_kept_with_its_rows_and_stops_nothing(
+    shared_lake: Lake, ref: str, broken: Callable[[str, str], None]
+) -> None:
+    broken(
+        "tests/no_reading_is_impossible.sql",
+        "{{ config(severity='warn') }} select * from {{ ref('stg_glucose_entries') }} -- all of them",
+    )
+    result = build(shared_lake, ref, "stg_glucose_entries")
+    (warned,) = [test for test in result.tests if test.status == "warn"]
+    assert (warned.rows, len(warned.failing)) == (288, 5)
+
+
+def test_a_test_that_stores_its_failures_does_so_on_the_ref(
+    shared_lake: Lake, ref: str, broken: Callable[[str, str], None]
+) -> None:
+    broken(
+        "tests/no_reading_is_impossible.sql",
+        "{{ config(severity='warn', store_failures=true, schema='audit') }} "
+        "select entry_id from {{ ref('stg_glucose_entries') }} where glucose_mg_dl = 60",
+    )
+    build(shared_lake, ref, "stg_glucose_entries")
+    assert query(shared_lake, ref, "select * from audit.no_reading_is_impossible order by 1") == [
+        {"entry_id": "r000"},
+        {"entry_id": "r200"},
+    ]
+
+
+def test_a_hook_that_is_no_query_is_refused(shared_lake: Lake, ref: str, broken: Callable[[str, str], None]) -> None:
+    broken(
+        "models/bronze/stg_glucose_entries.sql",
+        "{{ config(pre_hook='grant select on {{ this }} to everyone') }} select _id as entry_id, 60 as glucose_mg_dl "
+        "from {{ source('raw_iceberg', 'glucose_entries') }}",
+    )
+    with pytest.raises(
+        ModelsFailed, match=r"`grant select on .* can not run here: dbt's adapter for Phlo runs queries"
+    ):
+        build(shared_lake, ref, "stg_glucose_entries")
+
+
+def test_a_contract_that_the_columns_break_is_a_failed_model(
+    shared_lake: Lake, ref: str, broken: Callable[[str, str], None]
+) -> None:
+    broken(
+        "models/bronze/schema.yml",
+        "models: [{name: stg_glucose_entries, config: {contract: {enforced: true}}, "
+        "columns: [{name: entry_id, data_type: varchar}, {name: glucose_mg_dl, data_type: varchar}]}]",
+    )
+    broken(
+        "models/bronze/stg_glucose_entries.sql",
+        "select _id as entry_id, sgv as glucose_mg_dl from {{ source('raw_iceberg', 'glucose_entries') }}",
+    )
+    with pytest.raises(ModelsFailed, match=r"glucose_mg_dl.*bigint.*varchar"):
+        build(shared_lake, ref, "stg_glucose_entries")
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "words"),
+    [
+        ("models/gold/lost.sql", "select * from {{ ref('nowhere') }}", "'nowhere'"),
+        ("models/gold/lost.sql", "select {{ oops", "gold/lost.sql"),
+        ("models/gold/broken.yml", "models: [", "broken.yml"),
+    ],
+    ids=["unknown ref", "broken jinja", "broken yaml"],
+)
+def test_a_project_that_dbt_can_not_read_is_told_in_dbt_s_words(
+    shared_lake: Lake, ref: str, broken: Callable[[str, str], None], path: str, text: str, words: str
+) -> None:
+    broken(path, text)
+    with pytest.raises(DbtProjectBroken) as caught:
+        build(shared_lake, ref)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_project_without_a_profile_has_one_made(tmp_path: Path, shared_lake: Lake, ref: str) -> None:
+    profile = shared_lake.project.dbt / "profiles.yml"
+    kept = profile.rename(tmp_path / "profiles.yml")
+    try:
+        assert build(shared_lake, ref, "devices").models[0].status == "success"
+        assert not profile.exists()
+    finally:
+        kept.rename(profile)
+
+
+def test_dbt_reports_to_no_one(whole: Any) -> None:
+    tracking = sys.modules["dbt.tracking"]
+    assert tracking.active_user is None or tracking.active_user.do_not_track  # type: ignore[attr-defined]
+
+
+def test_the_state_folder_has_all_that_dbt_wrote(whole: Any, shared_lake: Lake) -> None:
+    assert (shared_lake.project.state / "dbt" / "target" / "partial_parse.msgpack").is_file()
+    assert not Path("target").exists()
