@@ -232,6 +232,19 @@ def test_text_from_the_answers_can_not_become_code(root: Path) -> None:
     assert "glucose_entries" in declared(root).ingestions
 
 
+def test_another_folder_of_workflows_is_kept_to(root: Path) -> None:
+    settings = root / "pyproject.toml"
+    settings.write_text(settings.read_text().replace("[tool.phlo]", '[tool.phlo]\nworkflows = "flows/mine"'))
+    files = create(root, workflows="flows/mine")
+    assert [file for file, _ in files][:2] == [
+        "flows/mine/schemas/nightscout.py",
+        "flows/mine/ingestion/nightscout/glucose_entries.py",
+    ]
+    assert "glucose_entries" in declared(root).ingestions
+    with pytest.raises(WorkflowExists):
+        create(root, workflows="flows/mine")
+
+
 def test_checks_can_be_created_too(root: Path) -> None:
     files = create(root, kind="quality", table="silver.fct_glucose_readings", unique_key="entry_id")
     assert files == [

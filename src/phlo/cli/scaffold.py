@@ -91,14 +91,16 @@ def create_workflow(path: str, **given: str | None) -> None:
     from phlo.scaffold.workflow import create_workflow as create
 
     project = current_project()
+    if project.installed:
+        raise click.UsageError(f"`{project.name}` is installed; add workflows where it is developed")
     answers = _ask(given)
-    files = create(project.root, path=path, **answers)
+    files = create(project.root, path=path, workflows=project.settings.workflows, **answers)
     click.echo(f"\n🚀 Creating {answers['kind']} workflow for {answers['domain']}.{answers['table']}...\n")
     click.echo("✅ Created files:")
     for file in files:
         click.echo(f"  ✓ {file.path}{' (updated)' if file.updated else ''}")
     click.echo("\n<- Next steps:")
-    for number, step in enumerate(_next_steps(answers, [str(file.path) for file in files]), 1):
+    for number, step in enumerate(_next_steps(answers, [file.path for file in files]), 1):
         click.echo(f"  {number}. {step}")
     if answers["kind"] == "ingestion":
         _tell_dbt(project, answers["table"])
@@ -147,17 +149,17 @@ def _prompt(question: str, default: str | None, name: str) -> str:
     return answer
 
 
-def _next_steps(answers: Mapping[str, str], files: Sequence[str]) -> list[str]:
+def _next_steps(answers: Mapping[str, str], files: Sequence[Path]) -> list[str]:
     from phlo.cli.main import COMMANDS
 
-    table = answers["table"].rpartition(".")[2]
-    start = ["Start Dagster: phlo dev"] if "dev" in COMMANDS else [f"Run: phlo materialize {table}"]
-    try_it = f"Test: phlo test {answers['domain']}"
+    workflow = next(file for file in files if {"ingestion", "quality"} & set(file.parts))
+    domain = workflow.parent.name
+    start = "Start Dagster: phlo dev" if "dev" in COMMANDS else f"Run: phlo materialize {workflow.stem}"
+    try_it = f"Test: phlo test {domain}"
     if answers["kind"] == "quality":
-        return [f"Edit checks: {files[0]}", *start, try_it]
-    schema = [file for file in files if "schemas" in file] or [f"workflows/schemas/{answers['domain']}.py"]
-    workflow = next(file for file in files if "ingestion" in file)
-    return [f"Edit schema: {schema[0]}", f"Configure API: {workflow}", *start, try_it]
+        return [f"Edit checks: {workflow}", start, try_it]
+    schema = workflow.parents[2] / "schemas" / f"{domain}.py"
+    return [f"Edit schema: {schema}", f"Configure API: {workflow}", start, try_it]
 
 
 def _tell_dbt(project: Project, answered: str) -> None:

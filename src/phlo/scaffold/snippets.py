@@ -37,7 +37,7 @@ Ingestion of $title.
 from dlt.sources.rest_api import rest_api_source
 from phlo.ingestion import phlo_ingestion
 
-from workflows.schemas.$domain import $model
+from $package.schemas.$domain import $model
 
 
 @phlo_ingestion(
@@ -74,8 +74,8 @@ INGESTION_TEST = Template('''\
 
 from phlo.testing import validate
 
-from workflows.ingestion.$domain.$table import $table
-from workflows.schemas.$domain import $model
+from $package.ingestion.$domain.$table import $table
+from $package.schemas.$domain import $model
 
 KEYS = $keys
 
@@ -120,7 +120,7 @@ from phlo.declarations import declared
 
 
 def test_the_checks_are_declared():
-    import workflows.quality.$domain.$short  # noqa: F401
+    import $package.quality.$domain.$short  # noqa: F401
 
     assert "$table" in [each.table for each in declared]
 ''')

@@ -41,6 +41,13 @@ class _Answers:
     cron: str
     base_url: str
     path: str
+    folder: Path
+    """Of the workflow files, in the project."""
+
+    @property
+    def package(self) -> str:
+        """What that folder is imported as."""
+        return ".".join(self.folder.parts)
 
     @property
     def short(self) -> str:
@@ -67,16 +74,17 @@ def create_workflow(
     cron: str = "",
     base_url: str = "",
     path: str = "",
+    workflows: str = "workflows",
 ) -> list[WorkflowFile]:
     """Write the files of a workflow into the project at ``root`` and return them: schema, workflow, test.
 
     ``unique_key`` may name several columns, separated by commas; an empty ``cron`` means no schedule; the source is
-    ``base_url`` and ``path``, which answers a JSON list.
+    ``base_url`` and ``path``, which answers a JSON list; ``workflows`` is the project's folder of workflow files.
 
     Raises ``InvalidAnswer`` for an answer that can't be, ``WorkflowExists`` where there is one already, and
     ``SchemaFileBroken`` for a schema file that is not Python; nothing is written then.
     """
-    answers = _check(kind, domain, table, unique_key, cron, base_url, path)
+    answers = _check(kind, domain, table, unique_key, cron, base_url, path, Path(workflows))
     contents = _ingestion(root, answers) if kind == "ingestion" else _quality(root, answers)
     written = []
     for file, text in contents.items():
@@ -86,7 +94,9 @@ def create_workflow(
     return written
 
 
-def _check(kind: str, domain: str, table: str, unique_key: str, cron: str, base_url: str, path: str) -> _Answers:
+def _check(
+    kind: str, domain: str, table: str, unique_key: str, cron: str, base_url: str, path: str, folder: Path
+) -> _Answers:
     if kind not in KINDS:
         raise InvalidAnswer(question="Workflow type", value=kind, fix=f"answer {' or '.join(KINDS)}")
     folded = re.sub(r"[\s-]+", "_", domain.strip().lower())
@@ -102,7 +112,7 @@ def _check(kind: str, domain: str, table: str, unique_key: str, cron: str, base_
             raise InvalidAnswer(question="Cron schedule", value=cron, fix="write five fields, such as 0 */1 * * *")
         if urlsplit(base_url).scheme not in ("http", "https") or not urlsplit(base_url).netloc:
             raise InvalidAnswer(question="API base URL", value=base_url, fix="write it as https://host/path")
-    return _Answers(folded, name, keys, cron.strip(), base_url.strip(), path.strip())
+    return _Answers(folded, name, keys, cron.strip(), base_url.strip(), path.strip(), folder)
 
 
 def _require_name(question: str, value: str) -> None:
@@ -111,12 +121,13 @@ def _require_name(question: str, value: str) -> None:
 
 
 def _ingestion(root: Path, answers: _Answers) -> dict[Path, str]:
-    workflow = Path("workflows", "ingestion", answers.domain, f"{answers.short}.py")
+    workflow = Path(answers.folder, "ingestion", answers.domain, f"{answers.short}.py")
     test = Path("tests", f"test_{answers.domain}_{answers.short}.py")
     _require_new(root, workflow, test, answers)
-    schema = Path("workflows", "schemas", f"{answers.domain}.py")
+    schema = Path(answers.folder, "schemas", f"{answers.domain}.py")
     text = _schema(root, schema, answers)
     values = {
+        "package": answers.package,
         "domain": answers.domain,
         "table": answers.short,
         "title": f"{answers.domain} {answers.short.replace('_', ' ')}",
@@ -131,12 +142,13 @@ def _ingestion(root: Path, answers: _Answers) -> dict[Path, str]:
 
 
 def _quality(root: Path, answers: _Answers) -> dict[Path, str]:
-    workflow = Path("workflows", "quality", answers.domain, f"{answers.short}.py")
+    workflow = Path(answers.folder, "quality", answers.domain, f"{answers.short}.py")
     test = Path("tests", f"test_{answers.domain}_{answers.short}_quality.py")
     for file in (workflow, test):
         if (root / file).exists():
             raise WorkflowExists(table=answers.table, file=file)
     values = {
+        "package": answers.package,
         "domain": answers.domain,
         "table": answers.table if "." in answers.table else f"raw.{answers.table}",
         "short": answers.short,
@@ -149,7 +161,7 @@ def _require_new(root: Path, workflow: Path, test: Path, answers: _Answers) -> N
     for file in (workflow, test):
         if (root / file).exists():
             raise WorkflowExists(table=answers.short, file=file)
-    for file in sorted((root / "workflows").rglob("*.py")):
+    for file in sorted((root / answers.folder).rglob("*.py")):
         if answers.short in _declared_tables(file):
             raise WorkflowExists(table=answers.short, file=file.relative_to(root))
 
