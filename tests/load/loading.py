@@ -6,10 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from phlo.config import Settings
 from phlo.declarations import Ingestion, SilentReporter, Source
-from phlo.engine.duckdb import DuckDBEngine
-from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.load.stage import stage
 from phlo.load.write import Loaded, load_id, write_loads
 
@@ -17,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from phlo.engine.duckdb import DuckDBEngine
+    from phlo.iceberg.catalog import SqlRefCatalog
     from phlo.load.stage import Staged
 
 DAY = dt.date(2024, 1, 20)
@@ -81,5 +80,9 @@ class Lake:
 
 def make_lake(folder: Path) -> Lake:
     """An empty catalog on SQLite and DuckDB over it."""
+    from phlo.config import Settings
+    from phlo.engine.duckdb import DuckDBEngine
+    from phlo.iceberg.catalog import SqlRefCatalog
+
     catalog = SqlRefCatalog(f"sqlite:///{folder}/catalog.db", folder / "warehouse")
     return Lake(folder, catalog, DuckDBEngine(catalog, Settings(), folder / "temp"))

@@ -6,6 +6,7 @@ state and telemetry are not. The rows stay as the source gave them.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
 import threading
@@ -93,7 +94,7 @@ def _call(ingestion: Ingestion, partition: dt.date | None) -> Any:
 def _pages(result: Any, ingestion: Ingestion, reporter: Reporter) -> Iterator[Any]:
     if result is None:
         return
-    result = _resource(result, ingestion, reporter)
+    result = _resource(result, ingestion)
     buffer: list[Mapping[str, Any]] = []
     for item in _items(result, ingestion):
         arrow = _arrow(item)
@@ -109,12 +110,15 @@ def _pages(result: Any, ingestion: Ingestion, reporter: Reporter) -> Iterator[An
             buffer = []
     if buffer:
         yield buffer
+    _warn_of_hints(result, ingestion, reporter)
 
 
 def _items(result: Any, ingestion: Ingestion) -> Iterable[Any]:
     """What to go through: one thing that holds rows, or an iterable of such things."""
     if isinstance(result, Mapping) or _is_arrow(result) or _is_frame(result) or hasattr(result, "model_dump"):
         return [result]
+    if inspect.iscoroutine(result):
+        result.close()  # nobody is going to wait for it
     if isinstance(result, (str, bytes)) or not isinstance(result, Iterable):
         raise _unusable(result, ingestion)
     items: Iterable[Any] = result
@@ -144,7 +148,7 @@ def _is_arrow(item: Any) -> bool:
 
 
 def _is_frame(item: Any) -> bool:
-    return type(item).__module__.startswith("pandas.") and hasattr(item, "to_dict") and hasattr(item, "columns")
+    return type(item).__module__.split(".")[0] == "pandas" and hasattr(item, "to_dict") and hasattr(item, "columns")
 
 
 def _arrow(item: Any) -> Iterator[pa.RecordBatch] | None:
@@ -180,41 +184,43 @@ def _frame(frame: Any) -> Iterator[pa.RecordBatch] | None:
     return iter(batches)
 
 
-def _resource(result: Any, ingestion: Ingestion, reporter: Reporter) -> Any:
+def _resource(result: Any, ingestion: Ingestion) -> Any:
     """Pick the one resource of a dlt source; anything else is returned as it is."""
-    if not type(result).__module__.startswith("dlt."):
+    if not _is_dlt(result, "DltSource"):
         return result
-    from dlt.extract import DltResource, DltSource
-
-    if isinstance(result, DltSource):
-        resources = dict(result.selected_resources)
-        if ingestion.table_name in resources:
-            result = resources[ingestion.table_name]
-        elif len(resources) == 1:
-            result = next(iter(resources.values()))
-        else:
-            listed = ", ".join(f"`{name}`" for name in resources)
-            detail = f"{len(resources)} resources, {listed}" if resources else "no resource"
-            raise AmbiguousResource(
-                asset=ingestion.table_name, detail=f"{detail}{nearest(ingestion.table_name, resources)}".rstrip(".")
-            )
-    if isinstance(result, DltResource):
-        _warn_of_hints(result, ingestion, reporter)
-    return result
+    resources = dict(result.selected_resources)
+    if ingestion.table_name in resources:
+        return resources[ingestion.table_name]
+    if len(resources) == 1:
+        return next(iter(resources.values()))
+    listed = ", ".join(f"`{name}`" for name in resources)
+    detail = f"{len(resources)} resources, {listed}" if resources else "no resource"
+    raise AmbiguousResource(
+        asset=ingestion.table_name, detail=f"{detail}{nearest(ingestion.table_name, resources)}".rstrip(".")
+    )
 
 
 def _warn_of_hints(resource: Any, ingestion: Ingestion, reporter: Reporter) -> None:
-    """Say which of a resource's hints have no effect here."""
+    """Say which of a resource's hints had no effect; which cursor it used is known once it has been read."""
+    if not _is_dlt(resource, "DltResource"):
+        return
     ignored = [name for name in ("primary_key", "merge_key") if resource._hints.get(name)]
     if resource.write_disposition != "append":
         ignored.append("write_disposition")
-    if resource.incremental is not None and resource.incremental.incremental is not None:
+    cursor = resource.incremental
+    if cursor is not None and getattr(cursor, "incremental", cursor) is not None:
         ignored.append("incremental")
     if ignored:
         reporter.warn(
             f"`{ingestion.table_name}`: {', '.join(ignored)} of the dlt resource `{resource.name}` has no effect; "
             "@phlo.ingestion says what is loaded and how it is written"
         )
+
+
+def _is_dlt(result: Any, name: str) -> bool:
+    """Whether something is dlt's, without importing dlt for what is not."""
+    extract = sys.modules.get("dlt.extract")
+    return extract is not None and isinstance(result, getattr(extract, name))
 
 
 def _is_users(error: Exception) -> bool:

@@ -34,7 +34,7 @@ def infer_schema(ingestion: Ingestion, staged: Sequence[Staged], known: pa.Schem
             for name, arrow in types.items():
                 found[name] = _common(found.get(name, arrow), arrow)
     for field in known or ():
-        found[field.name] = field.type
+        found[field.name] = storage_type(field.type).arrow
     columns = tuple(Column(name, arrow) for name, arrow in found.items() if name not in SYSTEM_COLUMNS)
     return TableSchema(name=ingestion.table_name, columns=columns)
 

@@ -57,14 +57,15 @@ def clean_url(url: str) -> str:
 
 
 def translate(error: Exception, ingestion: Ingestion, rows: int) -> PhloError:
-    """Say what went wrong with a source after it delivered ``rows`` rows."""
-    for each in _chain(error):
-        if isinstance(each, PhloError):
-            return each
-        found = _http(each, ingestion) or _connection(each, ingestion, rows) or _malformed(each, ingestion)
-        if found is not None:
-            return found
-    return _function_failed(error, ingestion)
+    """Say what went wrong with a source after it delivered ``rows`` rows.
+
+    What dlt wraps counts as it was; an exception that the user's code raised in the place of another is the user's.
+    """
+    core = next((each for each in _chain(error) if "dlt" not in _packages(each)), error)
+    if isinstance(core, PhloError):
+        return core
+    found = _http(core, ingestion) or _connection(core, ingestion, rows) or _malformed(core, ingestion)
+    return found or _function_failed(core, ingestion)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -75,6 +76,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(each))
         yield each
         each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
+
+
+def _packages(error: BaseException) -> set[str]:
+    return {kind.__module__.split(".")[0] for kind in type(error).__mro__}
 
 
 def _kinds(error: BaseException) -> set[str]:
@@ -154,16 +159,16 @@ def _malformed(error: BaseException, ingestion: Ingestion) -> PhloError | None:
     return MalformedResponse(asset=ingestion.table_name, detail=detail)
 
 
-def _function_failed(error: Exception, ingestion: Ingestion) -> PhloError:
-    """Name the line of the user's own code: the innermost one in the project, else the function's."""
-    innermost = list(_chain(error))[-1]
-    home = Path(ingestion.source.file).parent
-    frames = [frame for each in (innermost, error) for frame in traceback.extract_tb(each.__traceback__)]
-    own = [frame for frame in frames if Path(frame.filename) == Path(ingestion.source.file)]
-    near = own or [frame for frame in frames if Path(frame.filename).is_relative_to(home)]
-    file, line = (near[-1].filename, near[-1].lineno) if near else (ingestion.source.file, ingestion.source.line)
-    detail = redact(f"{type(innermost).__name__}: {innermost}")
-    return SourceFunctionFailed(asset=ingestion.table_name, file=file, line=line, detail=detail)
+def _function_failed(error: BaseException, ingestion: Ingestion) -> PhloError:
+    """Name the line of the user's own code: the innermost one in the function's file, else beside it."""
+    file = Path(ingestion.source.file)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename) == file]
+    near = own or [frame for frame in frames if Path(frame.filename).is_relative_to(file.parent)]
+    named, line = (near[-1].filename, near[-1].lineno) if near else (str(file), ingestion.source.line)
+    said = next((line for line in str(error).splitlines() if line.strip()), "")
+    detail = redact(f"{type(error).__name__}: {said}" if said else type(error).__name__)
+    return SourceFunctionFailed(asset=ingestion.table_name, file=named, line=line, detail=detail)
 
 
 def _secrets_of_environment() -> list[str]:

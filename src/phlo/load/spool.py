@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     import pyarrow as pa
@@ -51,13 +52,11 @@ class Spool:
 
         if self._folder is None:
             return pa.RecordBatchReader.from_batches(self.schema, self._batches)
-        self._spill()
         if self._writer is not None:
+            self._spill()
             self._writer.close()
             self._writer = None
-        import pyarrow.dataset as ds
-
-        return ds.dataset(self._file, schema=self.schema).scanner(use_threads=False, batch_readahead=1).to_reader()
+        return pa.RecordBatchReader.from_batches(self.schema, self._stored())
 
     def __enter__(self) -> Spool:
         return self
@@ -74,6 +73,13 @@ class Spool:
     def _file(self) -> Path:
         assert self._folder is not None
         return Path(self._folder.name) / "rows.parquet"
+
+    def _stored(self) -> Iterator[pa.RecordBatch]:
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(self._file) as file:
+            for group in range(file.num_row_groups):
+                yield from file.read_row_group(group).to_batches()
 
     def _spill(self) -> None:
         import pyarrow.parquet as pq

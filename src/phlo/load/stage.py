@@ -23,14 +23,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     from phlo.declarations import Ingestion, Reporter
 
 MANIFEST = "manifest.json"
 VERSION = 1
 FLUSH = 8 * 2**20
-"""Bytes of JSON text that are gathered before they are written."""
+"""Bytes of rows that are gathered before they are written."""
+
+ROW_GROUP = 100_000
+"""Rows of a Parquet row group at most; readers hold one at a time."""
+
+Kind = Literal["json", "arrow"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Part:
     """One file of a stage."""
 
     file: str
-    kind: Literal["json", "arrow"]
+    kind: Kind
     rows: int
     bytes: int
 
@@ -60,14 +64,15 @@ class Staged:
         """How many rows the source delivered."""
         return sum(part.rows for part in self.parts)
 
-    def batches(self, size: int) -> Iterator[tuple[Literal["json", "arrow"], pa.RecordBatch]]:
+    def batches(self, size: int) -> Iterator[tuple[Kind, pa.RecordBatch]]:
         """Read the rows in the order they arrived, at most ``size`` at once."""
         import pyarrow.parquet as pq
 
         for part in self.parts:
             with pq.ParquetFile(self.folder / part.file) as file:
-                for batch in file.iter_batches(batch_size=size):
-                    yield part.kind, batch
+                for group in range(file.num_row_groups):
+                    for batch in file.iter_batches(batch_size=size, row_groups=[group]):
+                        yield part.kind, batch
 
 
 def stage(ingestion: Ingestion, partition: dt.date | None, folder: Path, load_id: str, reporter: Reporter) -> Staged:
@@ -98,7 +103,7 @@ def open_staged(folder: Path) -> Staged | None:
     """Open a complete stage; None when there is none, or when its files are not what its manifest says."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (OSError, json.JSONDecodeError):
         return None
     if manifest["version"] != VERSION:
         return None
@@ -124,9 +129,9 @@ def _write(ingestion: Ingestion, partition: dt.date | None, folder: Path, report
                 writer.add_rows(page, ingestion)
             else:
                 writer.add_batch(page)
+        return writer.finish()
     finally:
         writer.close()
-    return tuple(writer.parts)
 
 
 class _Writer:
@@ -136,11 +141,13 @@ class _Writer:
         self.folder = folder
         self.parts: list[Part] = []
         self._texts: list[str] = []
+        self._batches: list[pa.RecordBatch] = []
         self._size = 0
-        self._file: pq.ParquetWriter | None = None
-        self._open: tuple[str, Literal["json", "arrow"], int, pa.Schema] | None = None
+        self._file: _File | None = None
 
     def add_rows(self, rows: Sequence[Mapping[str, Any]], ingestion: Ingestion) -> None:
+        """Take a page of dicts."""
+        self._flush_batches()
         for row in rows:
             try:
                 text = encode(row)
@@ -149,18 +156,33 @@ class _Writer:
                 raise UnusableRows(asset=ingestion.table_name, detail=detail, function=ingestion.source) from error
             self._texts.append(text)
             self._size += len(text)
-        if self._size >= FLUSH:
-            self._flush()
+            if self._size >= FLUSH:
+                self._flush_texts()
 
     def add_batch(self, batch: pa.RecordBatch) -> None:
-        self._flush()
-        self._append("arrow", batch)
+        """Take a page of Arrow; small ones are gathered."""
+        self._flush_texts()
+        if self._batches and self._batches[0].schema != batch.schema:
+            self._flush_batches()
+        self._batches.append(batch)
+        self._size += batch.nbytes
+        if self._size >= FLUSH:
+            self._flush_batches()
+
+    def finish(self) -> tuple[Part, ...]:
+        """Write what is left."""
+        self._flush_texts()
+        self._flush_batches()
+        self.close()
+        return tuple(self.parts)
 
     def close(self) -> None:
-        self._flush()
-        self._close_file()
+        """Close the file that is open."""
+        if self._file is not None:
+            self.parts.append(self._file.close())
+            self._file = None
 
-    def _flush(self) -> None:
+    def _flush_texts(self) -> None:
         import pyarrow as pa
 
         if not self._texts:
@@ -170,28 +192,40 @@ class _Writer:
         except UnicodeEncodeError:
             array = pa.array([text if _is_utf8(text) else escape_surrogates(text) for text in self._texts], pa.string())
         self._texts, self._size = [], 0
-        self._append("json", pa.record_batch([array], names=["row"]))
+        self._append("json", pa.table({"row": array}))
 
-    def _append(self, kind: Literal["json", "arrow"], batch: pa.RecordBatch) -> None:
+    def _flush_batches(self) -> None:
+        import pyarrow as pa
+
+        if self._batches:
+            table = pa.Table.from_batches(self._batches)
+            self._batches, self._size = [], 0
+            self._append("arrow", table)
+
+    def _append(self, kind: Kind, table: pa.Table) -> None:
+        if self._file is not None and (self._file.kind, self._file.schema) != (kind, table.schema):
+            self.close()
+        if self._file is None:
+            self._file = _File(self.folder / f"part-{len(self.parts):04d}.parquet", kind, table.schema)
+        self._file.append(table)
+
+
+class _File:
+    """One part while it is written."""
+
+    def __init__(self, path: Path, kind: Kind, schema: pa.Schema) -> None:
         import pyarrow.parquet as pq
 
-        if self._open is None or self._open[1] != kind or self._open[3] != batch.schema:
-            self._close_file()
-            name = f"part-{len(self.parts):04d}.parquet"
-            self._open = (name, kind, 0, batch.schema)
-            self._file = pq.ParquetWriter(self.folder / name, batch.schema, compression="zstd", compression_level=1)
-        assert self._file is not None
-        self._file.write_batch(batch)
-        name, _, rows, schema = self._open
-        self._open = (name, kind, rows + batch.num_rows, schema)
+        self.path, self.kind, self.schema, self.rows = path, kind, schema, 0
+        self._writer = pq.ParquetWriter(path, schema, compression="zstd", compression_level=1)
 
-    def _close_file(self) -> None:
-        if self._file is None or self._open is None:
-            return
-        self._file.close()
-        name, kind, rows, _ = self._open
-        self.parts.append(Part(name, kind, rows, _size(self.folder / name)))
-        self._file = self._open = None
+    def append(self, table: pa.Table) -> None:
+        self._writer.write_table(table, row_group_size=ROW_GROUP)
+        self.rows += table.num_rows
+
+    def close(self) -> Part:
+        self._writer.close()
+        return Part(self.path.name, self.kind, self.rows, _size(self.path))
 
 
 def _finish(unfinished: Path, folder: Path, staged: Staged) -> None:

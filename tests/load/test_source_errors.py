@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import requests
+from loading import ingestion
+
+from phlo.errors import (
+    MalformedResponse,
+    SourceFunctionFailed,
+    SourceInterrupted,
+    SourceUnavailable,
+    SourceUnreachable,
+    UnknownRef,
+)
+from phlo.load.source_errors import clean_url, redact, translate
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("https://ann:pw@host/x", "https://***@host/x"),
+        ("https://host/x?token=abc&count=10", "https://host/x?token=***&count=10"),
+        ("https://host/x?count=1&api_key=abc", "https://host/x?count=1&api_key=***"),
+        ("https://host/x?secret=abc#frag", "https://host/x?secret=***"),
+        ("/x?access_token=abc (Caused by y)", "/x?access_token=*** (Caused by y)"),
+        ("/x?X-Amz-Signature=abc&a=1", "/x?X-Amz-Signature=***&a=1"),
+        ("/x?sig=abc", "/x?sig=***"),
+        (f"Authorization: Bearer {JWT}", "Authorization: ***"),
+        (f"got Bearer {JWT}", "got Bearer ***"),
+        ("{'password': 'abc', 'n': 1}", "{'password': '***', 'n': 1}"),
+        ('{"api-secret": "abc"}', '{"api-secret": "***"}'),
+        ("find[dateString][$gte]=2024-01-20", "find[dateString][$gte]=2024-01-20"),
+        ("the token is missing", "the token is missing"),
+        ("keyboard=de&monkey=1", "keyboard=de&monkey=1"),
+    ],
+)
+def test_secrets_are_taken_out_of_texts(text: str, clean: str) -> None:
+    assert redact(text).partition("#")[0] == clean
+
+
+def test_values_of_secret_variables_are_taken_out_wherever_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTSCOUT_API_SECRET", "hunter2-and-more")
+    monkeypatch.setenv("SHORT_TOKEN", "abc")
+    assert redact("GET /hunter2-and-more/abc") == "GET /***/abc"
+
+
+def test_a_url_is_shown_without_what_is_secret_in_it() -> None:
+    url = "https://ann:p%40w@host:8443/a/b?count=10&token=abc&find[x][$gte]=1#part"
+    assert clean_url(url) == "https://host:8443/a/b?count=10&token=***&find[x][$gte]=1"
+
+
+def http_error(status: int, url: str) -> requests.HTTPError:
+    response = requests.Response()
+    response.status_code, response.url, response.reason = status, url, "No"
+    return requests.HTTPError(f"{status} for url: {url}", response=response)
+
+
+def test_no_error_repeats_the_secrets_of_the_address_it_asked(caplog: pytest.LogCaptureFixture) -> None:
+    url = "https://ann:pass-word@host/x?token=se-cret"
+    connection = requests.ConnectionError(f"HTTPSConnectionPool(host='host'): Max retries exceeded with url: {url}")
+    for error in (http_error(401, url), http_error(503, url), connection, RuntimeError(f"could not read {url}")):
+        said = translate(error, ingestion(rows=[]), 0)
+        text = f"{said} {said.next_step} {said.values}"
+        assert "pass-word" not in text
+        assert "se-cret" not in text
+
+
+def test_a_failure_after_rows_came_is_an_interruption() -> None:
+    error = requests.ConnectionError("reset")
+    assert isinstance(translate(error, ingestion(rows=[]), 0), SourceUnreachable)
+    assert isinstance(translate(error, ingestion(rows=[]), 7), SourceInterrupted)
+    assert isinstance(
+        translate(requests.exceptions.ChunkedEncodingError("cut"), ingestion(rows=[]), 0), SourceInterrupted
+    )
+    assert "after 7 rows" in str(translate(error, ingestion(rows=[]), 7))
+
+
+def test_errors_of_phlo_pass_as_they_are() -> None:
+    error = UnknownRef(name="x", nearest=".")
+    assert translate(error, ingestion(rows=[]), 0) is error
+
+
+def test_an_exception_raised_in_place_of_another_is_the_one_that_is_told() -> None:
+    def function(partition_date: str) -> Any:
+        try:
+            json.loads("{")
+        except json.JSONDecodeError as error:
+            raise ValueError("the export is broken\nsee the manual") from error
+
+    with pytest.raises(ValueError, match="broken") as raised:
+        function("2024-01-20")
+    said = translate(raised.value, ingestion(function), 0)
+    assert isinstance(said, SourceFunctionFailed)
+    assert str(said).endswith("ValueError: the export is broken")
+
+
+def test_an_exception_without_words_is_told_by_its_name() -> None:
+    assert str(translate(NotImplementedError(), ingestion(rows=[]), 0)).endswith(": NotImplementedError")
+
+
+def test_json_that_does_not_parse_is_quoted_without_secrets() -> None:
+    with pytest.raises(json.JSONDecodeError) as raised:
+        json.loads("<a href='?token=abc'>")
+    said = translate(raised.value, ingestion(rows=[]), 0)
+    assert isinstance(said, MalformedResponse)
+    assert "abc" not in str(said)
+
+
+def test_httpx_is_understood_by_name() -> None:
+    httpx = pytest.importorskip("httpx")
+    request = httpx.Request("GET", "https://host/x?token=abc")
+    refused = httpx.HTTPStatusError("no", request=request, response=httpx.Response(503, request=request))
+    said = translate(refused, ingestion(rows=[]), 0)
+    assert isinstance(said, SourceUnavailable)
+    assert str(said) == "The source of `readings` answered 503 Service Unavailable: https://host/x?token=***"
+    assert isinstance(
+        translate(httpx.ConnectTimeout("slow", request=request), ingestion(rows=[]), 0), SourceUnreachable
+    )
+    assert isinstance(
+        translate(httpx.RemoteProtocolError("cut", request=request), ingestion(rows=[]), 0), SourceInterrupted
+    )
