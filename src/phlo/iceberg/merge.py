@@ -173,7 +173,9 @@ def _compare(con: Connection, table: Table, tasks: Sequence[FileScanTask], keys:
 
 def _on(con: Connection, keys: Sequence[str]) -> str:
     """Join on the keys; NULLs, which have no place in keys but must not double, are equal and cost speed."""
-    nulls = con.execute(f"SELECT {', '.join(f'count(*) > count({quoted(key)})' for key in keys)} FROM batch").fetchone()
+    nulls = con.execute(
+        f"SELECT {', '.join(f'count(*) > count({quoted(key)})' for key in keys)} FROM batch"
+    ).fetchall()[0]
     tests = zip(keys, nulls, strict=True)
     return " AND ".join(
         f"s.{quoted(key)} {'IS NOT DISTINCT FROM' if null else '='} b.{quoted(key)}" for key, null in tests
@@ -200,4 +202,4 @@ def _count(con: Connection, relation: str) -> int:
 
 
 def _number(con: Connection, select: str) -> int:
-    return int(con.execute(select).fetchone()[0])
+    return int(con.execute(select).fetchall()[0][0])

@@ -71,7 +71,7 @@ def write_files(con: Connection, table: Table, select: str, partition: Record) -
         f"COPY (SELECT {columns} FROM ({select})) TO {literal(str(folder))} (FORMAT parquet, COMPRESSION zstd, "
         f"FIELD_IDS {_field_ids(_file_schema(table.schema()).fields)}, FILE_SIZE_BYTES {FILE_BYTES}, "
         "FILENAME_PATTERN '{uuid}', APPEND true, RETURN_FILES true)"
-    ).fetchone()
+    ).fetchall()[0]
     if not rows:
         remove(paths)
         return []

@@ -44,7 +44,7 @@ def key_range(con: Connection, table: Table, keys: Sequence[str]) -> BooleanExpr
         column = quoted(key)
         low, high, nulls = con.execute(
             f"SELECT min({column}), max({column}), count(*) > count({column}) FROM batch"
-        ).fetchone()
+        ).fetchall()[0]
         if not nulls:
             found = And(found, at_least(key, low), at_most(key, high))
     return found
@@ -75,7 +75,7 @@ class _Wanted:
         value = _COMPARABLE[type(kind)].format(column=quoted(key))
         distinct, nulls, low, high = con.execute(
             f"SELECT approx_count_distinct({value}), count(*) > count({value}), min({value}), max({value}) FROM batch"
-        ).fetchone()
+        ).fetchall()[0]
         if distinct > EXACT:
             return cls([low, high], False, nulls)
         rows = con.execute(f"SELECT DISTINCT {value} AS v FROM batch WHERE v IS NOT NULL ORDER BY v").fetchall()
