@@ -187,16 +187,19 @@ def test_materialize_loads_the_printed_workflow(
     assert {str(row["partition_date"]) for row in held} == {DAY}
 
 
-def test_a_second_load_changes_nothing_and_a_correction_arrives(loaded: Shell, nightscout: NightscoutServer) -> None:
+def test_a_second_load_changes_what_the_source_corrected_and_nothing_else(
+    loaded: Shell, nightscout: NightscoutServer
+) -> None:
     before = valid(nightscout, DAY)
-    loaded.run("phlo materialize glucose_entries --partition 2024-01-20")
-    assert number(loaded.folder, "raw.glucose_entries") == len(before)
     entry = next(row for row in nightscout.entries.rows if row["_id"] in before and row["dateString"].startswith(DAY))
     with _corrected(nightscout, {**entry, "sgv": 251}):
         loaded.run("phlo materialize glucose_entries --partition 2024-01-20")
-        held = rows(loaded.folder, "select _id, sgv from raw.glucose_entries")
-        assert {row["_id"]: row["sgv"] for row in held} == before | {entry["_id"]: 251}
+    held = rows(loaded.folder, "select _id, sgv from raw.glucose_entries")
     loaded.run("phlo materialize glucose_entries --partition 2024-01-20")
+    again = rows(loaded.folder, "select _id, sgv from raw.glucose_entries")
+    assert {row["_id"]: row["sgv"] for row in held} == before | {entry["_id"]: 251}
+    assert {row["_id"]: row["sgv"] for row in again} == before
+    assert len(held) == len(again) == len(before)
 
 
 def test_dbt_run_builds_the_printed_bronze_model(staged: Shell, nightscout: NightscoutServer) -> None:
@@ -282,16 +285,22 @@ def test_a_second_workflow_is_added_to_the_domain(shell: Shell) -> None:
     assert (root / "workflows/ingestion/nightscout/glucose_entries.py").exists()
 
 
-def test_materialize_loads_the_medication_workflow(written: Shell) -> None:
+@pytest.fixture(scope="module")
+def pharmacy() -> Iterator[NightscoutServer]:
+    """A site with medications."""
     from phlo.scaffold.nightscout_server import NightscoutServer
 
+    entries = [{**each, "dateString": each["timestamp"], "date": n} for n, each in enumerate(MEDICATIONS)]
+    with NightscoutServer(entries) as server:
+        yield server
+
+
+def test_materialize_loads_the_medication_workflow(written: Shell, pharmacy: NightscoutServer) -> None:
     schema = written.folder / "workflows/schemas/nightscout.py"
     written.run("phlo create-workflow", *MEDICATION_ANSWERS)
     put(schema, printed("nightscout_schema.py") + "\n\n" + printed("medication_schema.py"))
-    entries = [{**each, "dateString": each["timestamp"], "date": n} for n, each in enumerate(MEDICATIONS)]
-    with NightscoutServer(entries) as server:
-        put(written.folder / "workflows/ingestion/nightscout/medication_entries.py", _medications(server.base_url))
-        written.run("phlo materialize medication_entries --partition 2024-01-20")
+    put(written.folder / "workflows/ingestion/nightscout/medication_entries.py", _medications(pharmacy.base_url))
+    written.run("phlo materialize medication_entries --partition 2024-01-20")
     held = rows(written.folder, "select _id, insulin_type, units from raw.medication_entries order by _id")
     assert held == [{key: each[key] for key in ("_id", "insulin_type", "units")} for each in MEDICATIONS]
 
