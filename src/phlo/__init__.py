@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 from phlo.ingestion import phlo_ingestion as ingestion
@@ -9,6 +11,11 @@ from phlo.quality import phlo_quality as quality
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+# Pandera sets this to 1 when it is imported (for pyspark's sake), and from then on Arrow stores 12:00+02:00 as
+# 12:00 UTC, without a word. Pandera leaves alone what is set, and Arrow takes the empty text for no.
+if "PYARROW_IGNORE_TIMEZONE" not in os.environ or "pandera" in sys.modules:
+    os.environ["PYARROW_IGNORE_TIMEZONE"] = ""
 
 __version__ = "1.0.0"
 
