@@ -580,7 +580,15 @@ class ProjectMoved(CatalogError):
 
     code = "project-moved"
     message = "The tables were written below `{stored}`, but the project now keeps them in `{found}`"
-    hint = "move the folder back to `{stored}`"
+    hint = "`phlo catalog relocate` mends their paths; or move the folder back to `{stored}`"
+
+
+class NotRelocatable(CatalogError):
+    """A lake whose paths can not be rewritten now."""
+
+    code = "not-relocatable"
+    message = "The tables can not follow the folder: {detail}"
+    hint = "move the folder back; end the runs that write to it, or compact the tables, and then move it again"
 
 
 class MissingTableFiles(CatalogError):

@@ -68,14 +68,24 @@ class Database:
 
 def open_database(uri: str, root: str) -> Database:
     """Open or create the catalog at ``uri`` for tables below ``root``; refuse what this Phlo can not use."""
-    engine = _engine(uri)
-    database = Database(engine, engine.execution_options(phlo_begin="BEGIN IMMEDIATE"))
+    database = connect(uri)
     with database.read() as connection:
-        known = inspect(connection).has_table(layout.meta.name) and _facts(connection)
+        known = inspect(connection).has_table(layout.meta.name) and facts(connection)
     if not known:
         known = _create(database, root)
-    _check(engine.url, known, root)
+    _check(database.engine.url, known, root)
     return database
+
+
+def connect(uri: str) -> Database:
+    """Connect to a database, whatever is in it."""
+    engine = _engine(uri)
+    return Database(engine, engine.execution_options(phlo_begin="BEGIN IMMEDIATE"))
+
+
+def facts(connection: Connection) -> dict[str, str]:
+    """Read what the catalog knows of itself: its format, and the folder of its tables."""
+    return {row.key: row.value for row in connection.execute(select(layout.meta))}
 
 
 def hold(connection: Connection, what: Literal["main", "leases"]) -> None:
@@ -164,24 +174,20 @@ def _forget_after_fork(engine: Engine) -> None:
     os.register_at_fork(after_in_child=forget)
 
 
-def _facts(connection: Connection) -> dict[str, str]:
-    return {row.key: row.value for row in connection.execute(select(layout.meta))}
-
-
 def _create(database: Database, root: str) -> dict[str, str]:
     with database.write() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CREATION_LOCK})
         layout.metadata.create_all(connection)
-        if not _facts(connection):  # another process may have been first
-            facts = {"format": str(layout.FORMAT), "warehouse": root, "main": "lock", "leases": "lock"}
-            connection.execute(layout.meta.insert(), [{"key": key, "value": facts[key]} for key in facts])
-        return _facts(connection)
+        if not facts(connection):  # another process may have been first
+            first = {"format": str(layout.FORMAT), "warehouse": root, "main": "lock", "leases": "lock"}
+            connection.execute(layout.meta.insert(), [{"key": key, "value": first[key]} for key in first])
+        return facts(connection)
 
 
-def _check(url: URL, facts: dict[str, str], root: str) -> None:
-    if int(facts["format"]) > layout.FORMAT:
+def _check(url: URL, known: dict[str, str], root: str) -> None:
+    if int(known["format"]) > layout.FORMAT:
         uri = url.render_as_string(hide_password=True)
-        raise CatalogTooNew(uri=uri, found=facts["format"], known=layout.FORMAT)
-    if facts["warehouse"] != root:
-        raise ProjectMoved(stored=facts["warehouse"], found=root)
+        raise CatalogTooNew(uri=uri, found=known["format"], known=layout.FORMAT)
+    if known["warehouse"] != root:
+        raise ProjectMoved(stored=known["warehouse"], found=root)
