@@ -12,12 +12,12 @@ import datetime as dt
 import secrets
 import shutil
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
-from phlo.errors import ChecksFailed, DataTestsFailed, PublishConflict
+from phlo.errors import ChecksFailed, DataTestsFailed, PublishConflict, UnknownRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,12 +168,16 @@ def kept_when_it_fails(run: Run) -> Iterator[None]:
     """Keep the ref of a run that does not get to its publish, with the reason."""
     try:
         yield
-    except PublishConflict as conflict:
-        run.lake.catalog.fail_ref(run.ref, str(conflict))
-        raise
     except BaseException as error:
-        reason = str(error) or type(error).__name__
-        run.lake.catalog.fail_ref(run.ref, reason, blocked=isinstance(error, (ChecksFailed, DataTestsFailed)))
+        named = "Ctrl-C" if isinstance(error, KeyboardInterrupt) else type(error).__name__
+        reason = str(error) or f"stopped by {named}"
+        try:
+            run.lake.catalog.fail_ref(run.ref, reason, blocked=isinstance(error, (ChecksFailed, DataTestsFailed)))
+        except UnknownRef:
+            run.reporter.warn(f"{reason}, but {run.ref} was published before that")
+            raise error from None
+        if not isinstance(error, Exception):
+            run.reporter.warn(f"{reason}; nothing was published, and what there is so far is kept on {run.ref}")
         raise
 
 
@@ -183,24 +187,21 @@ def new_run_id() -> str:
 
 
 def _staged(run: Run) -> Iterator[tuple[Ingestion, list[Staged]]]:
-    """Stage each ingestion's partitions in threads; a failure stops the ones that have not begun."""
+    """Stage all partitions, side by side where that was asked for; then yield them by ingestion."""
     from phlo.load.stage import stage
+    from phlo.load.threads import side_by_side
     from phlo.load.write import load_id
 
     def one(ingestion: Ingestion, day: dt.date | None) -> Staged:
         folder = run.staging / ingestion.table_name / str(day or "all")
         return stage(ingestion, day, folder, load_id(run.id, ingestion.table, day), run.reporter)
 
-    with ThreadPoolExecutor(max_workers=max(run.parallel, 1), thread_name_prefix="extract") as pool:
-        futures = [(ingestion, pool.submit(one, ingestion, day)) for ingestion, day in run.plan.loads]
-        try:
-            staged: dict[str, list[Staged]] = {}
-            for done, (ingestion, future) in enumerate(futures, 1):
-                staged.setdefault(ingestion.table_name, []).append(future.result())
-                rows = sum(part.rows for parts in staged.values() for part in parts)
-                run.reporter.progress("extracting", done, len(futures), rows)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    loads = run.plan.loads
+    staged: dict[str, list[Staged]] = {}
+    tasks = [partial(one, ingestion, day) for ingestion, day in loads]
+    for (ingestion, _), result in zip(loads, side_by_side(tasks, run.parallel), strict=True):
+        staged.setdefault(ingestion.table_name, []).append(result)
+        done = [part for parts in staged.values() for part in parts]
+        run.reporter.progress("extracting", len(done), len(loads), sum(part.rows for part in done))
     for ingestion in run.plan.ingestions:
         yield ingestion, staged[ingestion.table_name]

@@ -37,6 +37,10 @@ INTERRUPTED = 130
 TERMINATED = 143
 
 
+class Terminated(BaseException):
+    """A polite kill: it unwinds like Ctrl-C, so that a run's ref is kept and named."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are used."""
 
@@ -87,9 +91,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except click.Abort:
-        code = _say("Stopped; nothing was published.", INTERRUPTED)
+        code = _say("Aborted.", INTERRUPTED)
     except KeyboardInterrupt:
-        code = _say("Interrupted; nothing was published.", INTERRUPTED)
+        code = _say("Interrupted.", INTERRUPTED)
+    except Terminated:
+        code = _say("Terminated.", TERMINATED)
     except click.ClickException as error:
         error.show()
         code = error.exit_code
@@ -126,8 +132,7 @@ def _say(message: str, code: int) -> int:
 
 
 def _terminate(*_: object) -> NoReturn:
-    """Let a polite kill unwind like Ctrl-C, so that the run's ref is kept and named."""
-    raise SystemExit(TERMINATED)
+    raise Terminated("stopped by SIGTERM")
 
 
 def _quiet() -> None:

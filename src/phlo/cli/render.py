@@ -125,7 +125,8 @@ class ConsoleReporter:
         """Show how far a task is, with rows a second and the time left."""
         seconds = max((dt.datetime.now(dt.UTC) - self.started).total_seconds(), 1e-3)
         left = seconds / done * (total - done) if done else 0
-        text = f"{task}: {done}/{total}, {plural(rows, 'row')}, {rows / seconds:,.0f} rows/s, {left:.0f} s left"
+        speed = f", {plural(rows, 'row')}, {rows / seconds:,.0f} rows/s" if rows else ""
+        text = f"{task}: {done}/{total}{speed}, {left:.0f} s left"
         if self.live:
             click.echo(f"\r\x1b[2K{text}", err=True, nl=False)
             self.shown = True

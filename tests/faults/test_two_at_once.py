@@ -1,0 +1,87 @@
+"""Two runs at once: on one table the second waits or fails at once; on two tables both go through."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.conftest import Shop
+
+SLOW = """
+import time
+from pathlib import Path
+
+import phlo
+
+HERE = Path(__file__).resolve().parents[1] / "source"
+
+
+@phlo.ingestion(unique_key="id")
+def slow(partition_date: str):
+    (HERE / "began").touch()
+    while not (HERE / "go").exists():
+        time.sleep(0.05)
+    return [{"id": partition_date}]
+
+
+@phlo.ingestion(unique_key="id")
+def quick(partition_date: str):
+    return [{"id": partition_date}]
+"""
+
+
+def begin(shop: Shop) -> None:
+    (shop.root / "workflows" / "slow.py").write_text(SLOW)
+
+
+def wait_until_it_began(shop: Shop) -> None:
+    ends = time.monotonic() + 30
+    while not (shop.root / "source" / "began").exists():
+        assert time.monotonic() < ends, "the run did not begin"
+        time.sleep(0.05)
+
+
+def test_a_second_run_on_one_table_says_for_whom_it_waits_and_loses_nothing(shop: Shop) -> None:
+    begin(shop)
+    first = shop.start("materialize", "slow", "--partition", "2024-01-20")
+    wait_until_it_began(shop)
+    refused = shop.run("materialize", "slow", "--partition", "2024-01-21", "--no-wait", code=1)
+    assert "error[table-leased]: `raw.slow` is being written by" in refused.stderr
+    assert f"pid {first.pid}" in refused.stderr
+    second = shop.start("materialize", "slow", "--partition", "2024-01-21")
+    assert second.stderr is not None
+    said = [second.stderr.readline() for _ in range(2)]
+    assert f"pid {first.pid}" in said[1]
+    (shop.root / "source" / "go").touch()
+    assert [first.wait(60), second.wait(60)] == [0, 0]
+    assert [row["id"] for row in shop.read("SELECT id FROM raw.slow ORDER BY id")] == ["2024-01-20", "2024-01-21"]
+    for process in (first, second):
+        process.communicate()
+
+
+def test_two_runs_on_two_tables_both_publish(shop: Shop) -> None:
+    begin(shop)
+    first = shop.start("materialize", "slow", "--partition", "2024-01-20")
+    wait_until_it_began(shop)
+    shop.run("materialize", "quick", "--partition", "2024-01-20")
+    (shop.root / "source" / "go").touch()
+    _, err = first.communicate(timeout=60)
+    assert first.returncode == 0, err
+    assert [len(publish["changes"]) for publish in shop.call("history", "--json").records] == [1, 1]
+
+
+def test_a_run_that_waits_for_one_that_is_killed_goes_on(shop: Shop) -> None:
+    begin(shop)
+    first = shop.start("materialize", "slow", "--partition", "2024-01-20")
+    wait_until_it_began(shop)
+    second = shop.start("materialize", "slow", "--partition", "2024-01-21")
+    assert second.stderr is not None
+    assert [second.stderr.readline() for _ in range(2)][1].startswith("warning: waiting for")
+    (shop.root / "source" / "go").touch()
+    first.kill()
+    first.communicate()
+    _, err = second.communicate(timeout=60)
+    assert second.returncode == 0, err
+    ids = {row["id"] for row in shop.read("SELECT id FROM raw.slow")}
+    assert ids in ({"2024-01-21"}, {"2024-01-20", "2024-01-21"})  # the first may have been quicker than the kill
