@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
+from phlo.engine.define import macros_for
 from phlo.engine.describe import answer, explained
 from phlo.engine.dialect import MACROS, parse, tables_in, to_duckdb
 from phlo.engine.failure import query_failed
@@ -57,14 +58,16 @@ class DuckDBEngine:
         explain, query = explained(sql)
         tree = parse(query, dialect)
         check_read_only(tree)
-        with self.connect() as con:
+        with self.connect(macros="") as con:
             self.bind(con, tables_in(tree), pin)
-            rows = run(con, f"{explain} {to_duckdb(query, dialect)}".lstrip(), query)
+            statement = to_duckdb(query, dialect)
+            con.execute(macros_for(statement))
+            rows = run(con, f"{explain} {statement}".lstrip(), query)
         return pa.table({"Query Plan": rows["explain_value"]}) if explain else rows
 
     def read(self, name: str, pin: Pin, *, columns: Sequence[str] = (), partitions: Sequence[date] = ()) -> pa.Table:
         """Read a table's or view's rows, or just some columns and partitions of it."""
-        with self.connect() as con:
+        with self.connect(macros="") as con:
             if name not in pin.views:
                 self._record_reads(pin, [name])
                 select = scan_sql(self.catalog.open_pinned(name, pin), columns, partitions, con)
@@ -102,7 +105,7 @@ class DuckDBEngine:
 
     # ── connections ──────────────────────────────────────────────────────────────────────────────────────
 
-    def connect(self) -> DuckDBPyConnection:
+    def connect(self, macros: str = MACROS) -> DuckDBPyConnection:
         """Open a connection that speaks the dialect's macros, in UTC, and reaches nothing but the warehouse."""
         spill = self._spill()
         config = {
@@ -117,7 +120,7 @@ class DuckDBEngine:
             config["threads"] = str(self.settings.threads)
         con = duckdb.connect(config=config)
         con.execute("SET TimeZone = 'UTC'")
-        con.execute(MACROS)
+        con.execute(macros)
         folders = [str(self.catalog.warehouse), str(spill)]
         allowed = ", ".join(literal(spelling) for path in folders for spelling in {path, as_pattern(path)})
         con.execute(f"SET allowed_directories = [{allowed}]")
@@ -136,16 +139,11 @@ class DuckDBEngine:
         self._record_reads(pin, ordered)
         for name in ordered:
             con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(name.partition('.')[0])}")
-            view = pin.views.get(name)
-            select = (
-                to_duckdb(view.sql, self.settings.dialect)
-                if view
-                else scan_sql(self.catalog.open_pinned(name, pin), con=con)
-            )
-            try:
-                con.execute(f"CREATE OR REPLACE VIEW {_quoted_name(name)} AS {select}")
-            except duckdb.Error as error:
-                raise query_failed(error, view.sql if view else select) from error
+            if name in pin.views:
+                _create_view(con, name, to_duckdb(pin.views[name].sql, self.settings.dialect), pin.views[name].sql)
+            else:
+                select = scan_sql(self.catalog.open_pinned(name, pin), con=con)
+                _create_view(con, name, select, select)
 
     def _resolve(self, name: str, pin: Pin, ordered: dict[str, None], above: tuple[str, ...]) -> None:
         """Add a name to ``ordered`` after all that it reads."""
@@ -176,7 +174,7 @@ class DuckDBEngine:
         """The columns of a table or view."""
         if name in pin.tables:
             return self.catalog.open_pinned(name, pin).schema().as_arrow()
-        with self.connect() as con:
+        with self.connect(macros="") as con:
             self.bind(con, [name], pin)
             return run(con, f"SELECT * FROM {_quoted_name(name)} LIMIT 0", "").schema
 
@@ -202,6 +200,14 @@ def run(con: DuckDBPyConnection, statement: str, sql: str) -> pa.Table:
     try:
         relation = con.sql(statement)
         return relation.to_arrow_table() if relation is not None else pa.table({})
+    except duckdb.Error as error:
+        raise query_failed(error, sql) from error
+
+
+def _create_view(con: DuckDBPyConnection, name: str, select: str, sql: str) -> None:
+    try:
+        con.execute(macros_for(select))
+        con.execute(f"CREATE OR REPLACE VIEW {_quoted_name(name)} AS {select}")
     except duckdb.Error as error:
         raise query_failed(error, sql) from error
 
