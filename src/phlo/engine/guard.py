@@ -18,7 +18,7 @@ from phlo.engine.dialect.reader import DIALECT
 from phlo.errors import QueryNotAllowed, nearest
 
 if TYPE_CHECKING:
-    from sqlglot.expressions import Expression
+    from phlo.engine.dialect.nodes import Node
 
 TABLE_FUNCTIONS = frozenset({"generate_series", "range", "table", "sequence", "unnest"})
 HIDDEN_SCHEMAS = frozenset({"information_schema", "main", "pg_catalog", "sys", "system", "temp"})
@@ -33,7 +33,7 @@ _TABLE_NAME = re.compile(r"[^/\\*?:'\"$@#.{}\[\]()]+")
 _INTERNAL = re.compile(r"(duckdb|pragma|sqlite|pg)_", re.IGNORECASE)
 
 
-def check_read_only(tree: Expression) -> None:
+def check_read_only(tree: Node) -> None:
     """Raise ``QueryNotAllowed`` for anything but a query over the catalog's tables.
 
     >>> from phlo.engine.dialect import parse
@@ -49,7 +49,7 @@ def check_read_only(tree: Expression) -> None:
         _check(node, dialect)
 
 
-def _check(node: exp.Expr, dialect: str) -> None:
+def _check(node: Node, dialect: str) -> None:
     if isinstance(node, _WRITES) and not isinstance(node, exp.Query):
         raise QueryNotAllowed(what=_word(node), why="queries only read")
     if isinstance(node, _UNBOUND):
@@ -92,7 +92,7 @@ def _name(node: exp.Func) -> str:
     return (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
 
 
-def _word(node: exp.Expr) -> str:
+def _word(node: Node) -> str:
     word = str(node.this) if isinstance(node, exp.Command) else node.key
     return word.upper()
 
@@ -106,8 +106,7 @@ def allowed_functions() -> frozenset[str]:
 @lru_cache(maxsize=1)
 def refused_functions() -> frozenset[str]:
     """List names that stand for the engine's files, settings or state, for a word plainer than "unknown"."""
-    readers = (
-        "arrow_scan glob parquet_scan query query_table read_blob read_csv read_csv_auto read_json read_json_auto "
-    )
-    readers += "read_ndjson read_parquet read_text sniff_csv getenv current_setting getvariable setval nextval currval "
-    return frozenset((readers + "sleep_ms pg_sleep write_log which_secret checkpoint set_config version").split())
+    names = """arrow_scan checkpoint currval current_setting getenv getvariable glob nextval parquet_scan pg_sleep query
+        query_table read_blob read_csv read_csv_auto read_json read_json_auto read_ndjson read_parquet read_text
+        set_config setval sleep_ms sniff_csv version which_secret write_log"""
+    return frozenset(names.split())

@@ -29,7 +29,7 @@ _REGISTERED = (casts, datetimes, functions, operators, queries, strings)
 def to_duckdb(sql: str, dialect: str = "trino") -> str:
     """Turn one statement of the project's dialect into DuckDB SQL.
 
-    A statement in ``duckdb`` means what it says; it is written anew from its tree, so that what runs is what was checked.
+    A statement in ``duckdb`` means what it says; it is written anew from its tree, so that what runs was checked.
 
     >>> to_duckdb("SELECT approx_distinct(sgv) AS n FROM raw.entries")
     'SELECT count(DISTINCT "sgv") AS "n" FROM "raw"."entries"'

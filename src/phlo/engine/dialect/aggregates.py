@@ -8,23 +8,23 @@ from sqlglot import exp
 
 from phlo.engine.dialect.calls import call_macro
 from phlo.engine.dialect.kinds import kind_of
-from phlo.engine.dialect.nodes import fragment, native, refuse, text_of
+from phlo.engine.dialect.nodes import Node, fragment, native, refuse, text_of
 from phlo.engine.dialect.rules import Translate, rebuilt, rule
 
 AROUND = (exp.Filter, exp.Window, exp.IgnoreNulls, exp.RespectNulls)
 WINDOWS = frozenset({"row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead",
                      "first_value", "last_value", "nth_value"})  # fmt: skip
 
-Over = Callable[[exp.Expression], exp.Expression]
-Aggregate = Callable[[exp.Expression, Over, Translate], exp.Expression]
+Over = Callable[[Node], Node]
+Aggregate = Callable[[Node, Over, Translate], Node]
 
 
 @rule(*AROUND)
-def _around(node: exp.Expression, t: Translate) -> exp.Expression:
+def _around(node: Node, t: Translate) -> Node:
     return applied(node, t)
 
 
-def applied(node: exp.Expression, t: Translate) -> exp.Expression:
+def applied(node: Node, t: Translate) -> Node:
     """Translate an aggregate with all that stands around it."""
     call = node
     while isinstance(call, AROUND):
@@ -41,38 +41,38 @@ def applied(node: exp.Expression, t: Translate) -> exp.Expression:
     return AGGREGATES[name](call, lambda inner: _rewrapped(node, call, inner, t), t)
 
 
-def _rewrapped(node: exp.Expression, call: exp.Expression, inner: exp.Expression, t: Translate) -> exp.Expression:
+def _rewrapped(node: Node, call: Node, inner: Node, t: Translate) -> Node:
     if node is call:
         return inner
     return rebuilt(node, t, this=_rewrapped(node.this, call, inner, t))
 
 
 def _plain(name: str) -> Aggregate:
-    def plain(call: exp.Expression, over: Over, t: Translate) -> exp.Expression:
+    def plain(call: Node, over: Over, t: Translate) -> Node:
         return over(native(name, *(t(operand) for operand in call.expressions)))
 
     return plain
 
 
 def _as_bigint(name: str) -> Aggregate:
-    def counted(call: exp.Expression, over: Over, t: Translate) -> exp.Expression:
+    def counted(call: Node, over: Over, t: Translate) -> Node:
         return fragment("CAST({0} AS BIGINT)", over(native(name, *(t(operand) for operand in call.expressions))))
 
     return counted
 
 
-def _sum(call: exp.Expression, over: Over, t: Translate) -> exp.Expression:
+def _sum(call: Node, over: Over, t: Translate) -> Node:
     total = over(native("sum", *(t(operand) for operand in call.expressions)))
     kind = kind_of(call.expressions[0]).name
     if kind == "integer":
         return fragment("CAST({0} AS BIGINT)", total)
     if kind in ("double", "decimal"):
         return total
-    return call_macro("phlo_sum", [total])
+    return call_macro("phlo_sum", [total, over(native("min", *(t(operand) for operand in call.expressions)))])
 
 
-def _avg(call: exp.Expression, over: Over, t: Translate) -> exp.Expression:
-    def of(name: str) -> exp.Expression:
+def _avg(call: Node, over: Over, t: Translate) -> Node:
+    def of(name: str) -> Node:
         return over(native(name, *(t(operand) for operand in call.expressions)))
 
     if kind_of(call.expressions[0]).name in ("integer", "double"):
@@ -81,7 +81,7 @@ def _avg(call: exp.Expression, over: Over, t: Translate) -> exp.Expression:
 
 
 def _statistic(name: str) -> Aggregate:
-    def statistic(call: exp.Expression, over: Over, t: Translate) -> exp.Expression:
+    def statistic(call: Node, over: Over, t: Translate) -> Node:
         if len(call.expressions) != 2:
             refuse(call, name, "it takes two arguments")
         y, x = call.expressions
@@ -92,7 +92,7 @@ def _statistic(name: str) -> Aggregate:
 
 
 def _by(name: str, direction: str) -> Aggregate:
-    def by(call: exp.Expression, over: Over, t: Translate) -> exp.Expression:
+    def by(call: Node, over: Over, t: Translate) -> Node:
         if len(call.expressions) == 3:
             refuse(call, f"{name} of three arguments", "use array_agg(x ORDER BY y) and slice")
         return over(native(f"arg_{direction}_null", *(t(operand) for operand in call.expressions)))
@@ -100,11 +100,11 @@ def _by(name: str, direction: str) -> Aggregate:
     return by
 
 
-def _approx_distinct(call: exp.Expression, over: Over, t: Translate) -> exp.Expression:
+def _approx_distinct(call: Node, over: Over, t: Translate) -> Node:
     return over(native("count", exp.Distinct(expressions=[t(call.expressions[0])])))
 
 
-def _approx_percentile(call: exp.Expression, over: Over, t: Translate) -> exp.Expression:
+def _approx_percentile(call: Node, over: Over, t: Translate) -> Node:
     if len(call.expressions) != 2:
         refuse(call, "approx_percentile with weights", "repeat the rows by their weight")
     x, p = call.expressions
@@ -115,7 +115,7 @@ def _approx_percentile(call: exp.Expression, over: Over, t: Translate) -> exp.Ex
 
 
 def _collected(macro: str) -> Aggregate:
-    def collected(call: exp.Expression, over: Over, t: Translate) -> exp.Expression:
+    def collected(call: Node, over: Over, t: Translate) -> Node:
         if len(call.expressions) != 2 or isinstance(call.expressions[0], exp.Distinct):
             refuse(call, str(call.name), "it takes a key and a value")
         key, value = (over(native("list", t(operand))) for operand in call.expressions)
@@ -124,21 +124,21 @@ def _collected(macro: str) -> Aggregate:
     return collected
 
 
-def _histogram(call: exp.Expression, over: Over, t: Translate) -> exp.Expression:
+def _histogram(call: Node, over: Over, t: Translate) -> Node:
     return native("phlo_histogram", over(native("histogram", t(call.expressions[0]))))
 
 
-def _skewness(call: exp.Expression, over: Over, t: Translate) -> exp.Expression:
+def _skewness(call: Node, over: Over, t: Translate) -> Node:
     x = call.expressions[0]
     return native("phlo_skewness", over(native("skewness", t(x))), over(native("count", t(x))))
 
 
 @rule(exp.GroupConcat)
-def _group_concat(node: exp.Expression, t: Translate) -> exp.Expression:
+def _group_concat(node: Node, t: Translate) -> Node:
     return applied(node, t)
 
 
-def _listagg(call: exp.GroupConcat, over: Over, t: Translate) -> exp.Expression:
+def _listagg(call: exp.GroupConcat, over: Over, t: Translate) -> Node:
     overflow = call.args.get("on_overflow")
     if isinstance(overflow, exp.OverflowTruncateBehavior):
         refuse(call, "ON OVERFLOW TRUNCATE", "leave it out: text has no limit here")
@@ -160,7 +160,7 @@ def _listagg(call: exp.GroupConcat, over: Over, t: Translate) -> exp.Expression:
 
 
 def _extreme(name: str) -> Aggregate:
-    def extreme(call: exp.Expression, over: Over, t: Translate) -> exp.Expression:
+    def extreme(call: Node, over: Over, t: Translate) -> Node:
         if len(call.expressions) == 2 and text_of(call.expressions[1]) is not None:
             refuse(call, name, "the second argument is a number")
         return over(native(name, *(t(operand) for operand in call.expressions)))

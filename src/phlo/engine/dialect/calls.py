@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from phlo.engine.dialect.macros import signatures
-from phlo.engine.dialect.nodes import Fragment, fragment, native
+from phlo.engine.dialect.nodes import Fragment, Node, fragment, native
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SIMPLE = (exp.Column, exp.Literal, exp.Identifier, exp.Null, exp.Boolean, exp.Paren, exp.Neg, exp.Dot, exp.Cast)
 
 
-def call_macro(name: str, operands: Sequence[exp.Expression]) -> exp.Expression:
+def call_macro(name: str, operands: Sequence[Node]) -> Node:
     """Call the macro ``name``, giving typed parameters the operand of their untyped twin.
 
     >>> call_macro("trino_divide", [exp.column("a"), exp.column("b")]).sql("duckdb")
@@ -34,7 +34,7 @@ def call_macro(name: str, operands: Sequence[exp.Expression]) -> exp.Expression:
     return native(name, *(named[p.removeprefix("t_")].copy() for p in parameters))
 
 
-def _bound(name: str, parameters: tuple[str, ...], named: dict[str, exp.Expression]) -> Fragment:
+def _bound(name: str, parameters: tuple[str, ...], named: dict[str, Node]) -> Fragment:
     bound = {p: value for p, value in named.items() if not isinstance(value, exp.Literal)}
     reference = {
         p: exp.Literal(this=str(value.this), is_string=value.is_string) if p not in bound else None
@@ -50,5 +50,5 @@ def _bound(name: str, parameters: tuple[str, ...], named: dict[str, exp.Expressi
     return fragment(template, *bound.values())
 
 
-def _is_simple(node: exp.Expression) -> bool:
+def _is_simple(node: Node) -> bool:
     return all(isinstance(part, (*_SIMPLE, exp.DataType, exp.DataTypeParam)) for part in node.walk())

@@ -8,8 +8,9 @@ from sqlglot import exp
 from sqlglot.expressions import DType
 
 from phlo.engine.dialect.calls import call_macro
+from phlo.engine.dialect.datetimes import kept, read_locally
 from phlo.engine.dialect.kinds import kind_of
-from phlo.engine.dialect.nodes import fragment, native, refuse, text_of
+from phlo.engine.dialect.nodes import Node, fragment, native, refuse, text_of
 from phlo.engine.dialect.rules import Translate, rule
 
 _MACROS = {
@@ -32,16 +33,20 @@ _SIMPLE = {
     DType.JSON: "JSON", DType.VARBINARY: "BLOB", DType.UUID: "UUID",
 }  # fmt: skip
 _SAME_KIND = {"integer": {DType.BIGINT}, "varchar": {DType.VARCHAR, DType.TEXT}, "double": {DType.DOUBLE}}
-_ZONED = re.compile(r"(?P<local>\S+(?: +[\d:.]+)?)\s*(?P<zone>Z|UTC|GMT|[+-]\d\d:\d\d|[A-Z]\w*/[\w/+-]+)", re.ASCII)
+_UTC = frozenset({"Z", "UTC", "GMT", "+00:00", "-00:00"})
+_ZONED = re.compile(
+    r"(?P<local>[-+\d]+(?: +[\d:.]+)?)\s*(?P<zone>Z|(?:UTC|GMT)(?:[+-]\d\d:?\d\d)?|[+-]\d\d:\d\d|[A-Z]\w*/[\w/+-]+)",
+    re.ASCII,
+)
 
 
 @rule(exp.Cast, exp.TryCast)
-def _cast(node: exp.Expression, t: Translate) -> exp.Expression:
+def _cast(node: Node, t: Translate) -> Node:
     done = cast_to(node, t(node.this), node.args["to"])
     return native("TRY", done) if isinstance(node, exp.TryCast) else done
 
 
-def cast_to(node: exp.Expression, operand: exp.Expression, to: exp.DataType) -> exp.Expression:
+def cast_to(node: Node, operand: Node, to: exp.DataType) -> Node:
     """Cast a translated operand of the cast ``node`` as Trino would."""
     source = kind_of(node.this)
     if isinstance(node.this, exp.Null):
@@ -61,7 +66,7 @@ def cast_to(node: exp.Expression, operand: exp.Expression, to: exp.DataType) -> 
     return _to_nested(node, operand, to)
 
 
-def duckdb_type(to: exp.DataType, node: exp.Expression) -> str:
+def duckdb_type(to: exp.DataType, node: Node) -> str:
     """Write a type for DuckDB, or refuse it.
 
     >>> duckdb_type(exp.DataType.build("array(decimal(10, 2))", dialect="trino"), exp.null())
@@ -86,7 +91,7 @@ def duckdb_type(to: exp.DataType, node: exp.Expression) -> str:
     return refuse(node, to.sql("trino"), "the embedded engine has no such type")
 
 
-def _to_varchar(node: exp.Expression, operand: exp.Expression, to: exp.DataType) -> exp.Expression:
+def _to_varchar(node: Node, operand: Node, to: exp.DataType) -> Node:
     source = kind_of(node.this)
     digits = exp.Literal.number(source.digits)
     if to.expressions:
@@ -99,25 +104,25 @@ def _to_varchar(node: exp.Expression, operand: exp.Expression, to: exp.DataType)
     return call_macro("trino_to_varchar", [operand, digits])
 
 
-def _to_timestamp(node: exp.Expression, operand: exp.Expression, to: exp.DataType) -> exp.Expression:
+def _to_timestamp(node: Node, operand: Node, to: exp.DataType) -> Node:
     digits = int(to.expressions[0].name) if to.expressions else 3
     if digits > 6:
         refuse(node, to.sql("trino"), "timestamps have at most 6 digits of a second here, as in Iceberg")
-    literal = text_of(node.this)
-    if literal and to.this is DType.TIMESTAMPTZ and not re.search(r"(Z|UTC|GMT|[+-]00:00)\s*$", literal):
-        zone = re.search(r"([+-]\d\d:\d\d|[A-Za-z]+/\S+)\s*$", literal)
-        if zone and not _is_instant(node):
-            refuse(node, f"a timestamp in the time zone {zone[1]}", "write the time in UTC")
+    zoned = _ZONED.fullmatch(text_of(node.this) or "") if to.this is DType.TIMESTAMPTZ else None
+    if zoned and zoned["zone"] not in _UTC:
+        if read_locally(node):
+            local = exp.Literal.string(zoned["local"].strip())
+            return call_macro("trino_to_timestamp", [local, exp.Literal.number(digits)])
+        if not kept(node) or zoned["zone"][:3] in _UTC:
+            refuse(node, f"a timestamp in the time zone {zoned['zone']}", "write the time in UTC")
     macro = "trino_to_timestamp" if to.this is DType.TIMESTAMP else "trino_to_timestamptz"
     return call_macro(macro, [operand, exp.Literal.number(digits)])
 
 
-def _is_instant(node: exp.Expression) -> bool:
-    return isinstance(node.parent, exp.Predicate | exp.AtTimeZone)
-
-
-def _to_nested(node: exp.Expression, operand: exp.Expression, to: exp.DataType) -> exp.Expression:
+def _to_nested(node: Node, operand: Node, to: exp.DataType) -> Node:
     if kind_of(node.this).name == "json":
+        if any(part.this is DType.JSON for part in to.find_all(exp.DataType)):
+            refuse(node, to.sql("trino"), "the embedded engine has no cast from JSON to a type that holds JSON")
         return fragment(f"CAST({{0}} AS {duckdb_type(to, node)})", operand)
     if to.this is DType.ARRAY and to.expressions:
         element = exp.column("phlo_e")
@@ -130,7 +135,7 @@ def _to_nested(node: exp.Expression, operand: exp.Expression, to: exp.DataType) 
     return refuse(node, to.sql("trino"), "the embedded engine has no such cast")
 
 
-def _row(row: exp.Anonymous, operand: exp.Expression, to: exp.DataType) -> exp.Expression:
+def _row(row: exp.Anonymous, operand: Node, to: exp.DataType) -> Node:
     fields = to.expressions
     if len(fields) != len(row.expressions) or not all(isinstance(field, exp.ColumnDef) for field in fields):
         refuse(row, to.sql("trino"), "name each field of the row: ROW(x BIGINT, y VARCHAR)")

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from phlo.engine.dialect.calls import call_macro
 from phlo.engine.dialect.kinds import kind_of
-from phlo.engine.dialect.nodes import fragment, native, refuse, text_of
+from phlo.engine.dialect.nodes import Node, fragment, native, refuse, text_of
 from phlo.engine.dialect.rules import Rule, Translate, rule
 
 UNITS = ("millisecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year")
@@ -94,7 +94,7 @@ def joda_pattern(pattern: str, known: dict[str, dict[int, str]]) -> str | None:
     return "".join(out) if end == len(pattern) else None
 
 
-def _pattern(node: exp.Expression, convert: object, known: object) -> exp.Expression:
+def _pattern(node: Node, convert: object, known: object) -> Node:
     if len(node.expressions) != 2:
         refuse(node, str(node.name), "it takes two arguments")
     pattern = text_of(node.expressions[1])
@@ -107,14 +107,14 @@ def _pattern(node: exp.Expression, convert: object, known: object) -> exp.Expres
 
 
 def _formatted(convert: object, known: object, macro: str) -> Rule:
-    def formatted(node: exp.Expression, t: Translate) -> exp.Expression:
+    def formatted(node: Node, t: Translate) -> Node:
         pattern = _pattern(node, convert, known)
         return call_macro(macro, [t(node.expressions[0]), pattern])
 
     return formatted
 
 
-def _unit(node: exp.Expression) -> str:
+def _unit(node: Node) -> str:
     unit = (text_of(node.expressions[0]) or "").lower()
     if unit not in UNITS:
         refuse(
@@ -123,13 +123,13 @@ def _unit(node: exp.Expression) -> str:
     return unit
 
 
-def _truncated(node: exp.Expression, t: Translate) -> exp.Expression:
+def _truncated(node: Node, t: Translate) -> Node:
     if len(node.expressions) != 2:
         refuse(node, "date_trunc", "it takes a unit and a time")
     return call_macro("trino_date_trunc", [exp.Literal.string(_unit(node)), t(node.expressions[1])])
 
 
-def _added(node: exp.Expression, t: Translate) -> exp.Expression:
+def _added(node: Node, t: Translate) -> Node:
     if len(node.expressions) != 3:
         refuse(node, "date_add", "it takes a unit, a number and a time")
     unit = _unit(node)
@@ -137,7 +137,7 @@ def _added(node: exp.Expression, t: Translate) -> exp.Expression:
     return call_macro("trino_plus_interval", [t(node.expressions[2]), interval])
 
 
-def _difference(node: exp.Expression, t: Translate) -> exp.Expression:
+def _difference(node: Node, t: Translate) -> Node:
     if len(node.expressions) != 3:
         refuse(node, "date_diff", "it takes a unit and two times")
     first, second = t(node.expressions[1]), t(node.expressions[2])
@@ -145,11 +145,11 @@ def _difference(node: exp.Expression, t: Translate) -> exp.Expression:
 
 
 @rule(exp.Extract)
-def _extract(node: exp.Expression, t: Translate) -> exp.Expression:
+def _extract(node: Node, t: Translate) -> Node:
     return _field(node, str(node.this.name).lower(), t(node.expression))
 
 
-def _field(node: exp.Expression, name: str, operand: exp.Expression) -> exp.Expression:
+def _field(node: Node, name: str, operand: Node) -> Node:
     function = _FIELDS.get(_FIELD_ALIASES.get(name, name))
     if function is None:
         refuse(node, name, "all times are UTC here")
@@ -157,7 +157,7 @@ def _field(node: exp.Expression, name: str, operand: exp.Expression) -> exp.Expr
 
 
 def _field_function(name: str) -> Rule:
-    def field(node: exp.Expression, t: Translate) -> exp.Expression:
+    def field(node: Node, t: Translate) -> Node:
         if len(node.expressions) != 1:
             refuse(node, name, "it takes one argument")
         return _field(node, name, t(node.expressions[0]))
@@ -165,16 +165,16 @@ def _field_function(name: str) -> Rule:
     return field
 
 
-def _date(node: exp.Expression, t: Translate) -> exp.Expression:
+def _date(node: Node, t: Translate) -> Node:
     return call_macro("trino_to_date", [t(operand) for operand in node.expressions])
 
 
-def _iso8601(node: exp.Expression, t: Translate) -> exp.Expression:
+def _iso8601(node: Node, t: Translate) -> Node:
     operand = node.expressions[0]
     return call_macro("trino_to_iso8601", [t(operand), exp.Literal.number(kind_of(operand).digits)])
 
 
-def _from_unixtime(node: exp.Expression, t: Translate) -> exp.Expression:
+def _from_unixtime(node: Node, t: Translate) -> Node:
     if len(node.expressions) == 2:
         return _zoned(node, native("trino_from_unixtime", t(node.expressions[0])), text_of(node.expressions[1]))
     if len(node.expressions) != 1:
@@ -183,36 +183,36 @@ def _from_unixtime(node: exp.Expression, t: Translate) -> exp.Expression:
 
 
 @rule(exp.AtTimeZone)
-def _at_time_zone(node: exp.Expression, t: Translate) -> exp.Expression:
+def _at_time_zone(node: Node, t: Translate) -> Node:
     return _zoned(node, fragment("CAST({0} AS TIMESTAMPTZ)", t(node.this)), text_of(node.args["zone"]))
 
 
-def _at_timezone(node: exp.Expression, t: Translate) -> exp.Expression:
+def _at_timezone(node: Node, t: Translate) -> Node:
     return _zoned(node, fragment("CAST({0} AS TIMESTAMPTZ)", t(node.expressions[0])), text_of(node.expressions[1]))
 
 
-def _with_timezone(node: exp.Expression, t: Translate) -> exp.Expression:
+def _with_timezone(node: Node, t: Translate) -> Node:
     zone = text_of(node.expressions[1])
     local = t(node.expressions[0])
     if zone is None or not _ZONE.fullmatch(zone):
         refuse(node, "with_timezone", "the zone is a literal such as 'America/New_York'")
-    if zone.lower() not in _UTC and _read_locally(node):
+    if zone.lower() not in _UTC and read_locally(node):
         return local
     return native("timezone", exp.Literal.string(zone), local)
 
 
-def _zoned(node: exp.Expression, instant: exp.Expression, zone: str | None) -> exp.Expression:
+def _zoned(node: Node, instant: Node, zone: str | None) -> Node:
     """An instant as a clock in ``zone`` shows it, where that is what is read of it; the instant itself elsewhere.
 
-    DuckDB's values carry no zone. What is kept or compared is the instant alone, so only a reader of the clock needs it.
+    DuckDB's values carry no zone. What is kept or compared is the instant alone; only a reader of the clock needs more.
     """
     if zone is None or not (_ZONE.fullmatch(zone) or zone.lower() in _UTC):
         refuse(node, "AT TIME ZONE", "the zone is a literal such as 'America/New_York'")
     if zone.lower() in _UTC:
         return instant
-    if _read_locally(node):
+    if read_locally(node):
         return native("timezone", exp.Literal.string(zone), instant)
-    if _kept(node):
+    if kept(node):
         return instant
     return refuse(
         node, f"AT TIME ZONE '{zone}'", "cast it to timestamp or date, or extract its fields, where it stands"
@@ -222,40 +222,55 @@ def _zoned(node: exp.Expression, instant: exp.Expression, zone: str | None) -> e
 _READERS = frozenset({*_FIELDS, *_FIELD_ALIASES, "date", "date_format", "format_datetime"})
 
 
-def _read_locally(node: exp.Expression) -> bool:
+def read_locally(node: Node) -> bool:
+    """Whether the clock of a time with a zone is read where it stands: its fields, its date, its text."""
     parent = node.parent
     if isinstance(parent, exp.Paren):
-        return _read_locally(parent)
+        return read_locally(parent)
     if isinstance(parent, exp.Cast | exp.TryCast):
         return parent.to.this.name in ("DATE", "TIME", "TIMESTAMP")
     if isinstance(parent, exp.Anonymous) and parent.name.lower() == "date_trunc":
-        return _read_locally(parent)
+        return read_locally(parent)
     return isinstance(parent, exp.Extract) or (isinstance(parent, exp.Anonymous) and parent.name.lower() in _READERS)
 
 
-def _kept(node: exp.Expression) -> bool:
+def kept(node: Node) -> bool:
+    """Whether only the instant of a time with a zone counts where it stands: it is stored, or compared."""
     parent = node.parent
     if isinstance(parent, exp.Paren | exp.Alias):
-        return _kept(parent)
+        return kept(parent)
     if isinstance(parent, exp.Select):
         return parent.parent is None
     instant = isinstance(parent, exp.Anonymous) and parent.name.lower() in ("to_unixtime",)
     return instant or isinstance(parent, exp.AtTimeZone | exp.Predicate)
 
 
+def _clock(name: str) -> Rule:
+    def clock(node: Node, _t: Translate) -> Node:
+        digits = int(node.expressions[0].name) if node.expressions else 3
+        if digits > 6:
+            refuse(node, f"{name}({digits})", "times have at most 6 digits of a second here, as in Iceberg")
+        instant = fragment("now()") if name == "current_timestamp" else fragment("timezone('UTC', now())")
+        unit = "millisecond" if digits <= 3 else "microsecond"
+        return native("date_trunc", exp.Literal.string(unit), instant)
+
+    return clock
+
+
 @rule(exp.CurrentTimestamp)
-def _now(node: exp.Expression, t: Translate) -> exp.Expression:
+def _now(_node: Node, _t: Translate) -> Node:
     return native("trino_now")
 
 
 @rule(exp.Localtimestamp)
-def _local_now(node: exp.Expression, t: Translate) -> exp.Expression:
+def _local_now(_node: Node, _t: Translate) -> Node:
     return native("trino_localtimestamp")
 
 
 DATETIMES: dict[str, Rule] = {
     **{name: _field_function(name) for name in (*_FIELDS, *_FIELD_ALIASES)},
     "at_timezone": _at_timezone,
+    "current_timestamp": _clock("current_timestamp"),
     "date": _date,
     "date_add": _added,
     "date_diff": _difference,
@@ -264,6 +279,7 @@ DATETIMES: dict[str, Rule] = {
     "date_trunc": _truncated,
     "format_datetime": _formatted(joda_pattern, _JODA, "trino_strftime"),
     "from_unixtime": _from_unixtime,
+    "localtimestamp": _clock("localtimestamp"),
     "parse_datetime": _formatted(joda_pattern, _JODA_PARSE, "trino_parse_datetime"),
     "to_iso8601": _iso8601,
     "with_timezone": _with_timezone,

@@ -6,6 +6,8 @@ means the same.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sqlglot import exp
 
 from phlo.engine.dialect.aggregates import AGGREGATES, WINDOWS, applied
@@ -14,15 +16,15 @@ from phlo.engine.dialect.datetimes import DATETIMES
 from phlo.engine.dialect.kinds import kind_of
 from phlo.engine.dialect.lambdas import LAMBDAS
 from phlo.engine.dialect.macros import signatures
-from phlo.engine.dialect.nodes import fragment, native, refuse
+from phlo.engine.dialect.nodes import Node, fragment, native, refuse
 from phlo.engine.dialect.rules import Rule, Translate, rule
 from phlo.engine.dialect.strings import STRINGS
 from phlo.errors import nearest
 
 SAME_NAME = frozenset({
-    "abs", "acos", "asin", "atan", "atan2", "cbrt", "coalesce", "concat_ws", "cos", "cosh", "degrees", "exp", "ln",
-    "log10", "log2", "lower", "lpad", "map_keys", "map_values", "nullif", "pi", "radians", "rpad", "sin", "sinh", "sqrt",
-    "starts_with", "tan", "tanh", "translate", "grouping", "map_entries",
+    "abs", "acos", "asin", "atan", "atan2", "cbrt", "coalesce", "concat_ws", "cos", "cosh", "degrees", "exp",
+    "grouping", "ln", "log10", "log2", "lower", "lpad", "map_entries", "map_keys", "map_values", "nullif", "pi",
+    "radians", "rpad", "sin", "sinh", "sqrt", "starts_with", "tan", "tanh", "translate",
 })  # fmt: skip
 RENAMED = {
     "ceil": "trino_ceiling",
@@ -45,30 +47,34 @@ ALIASES = {
     "yow": "year_of_week",
     "pow": "power",
     "rand": "random",
-    "current_timestamp": "now",
 }
-_ARITY = {"pi": (0, 0), "atan2": (2, 2), "lpad": (3, 3), "rpad": (3, 3), "translate": (3, 3), "starts_with": (2, 2),
-          "coalesce": (2, 999), "nullif": (2, 2), "concat_ws": (2, 999), "power": (2, 2), "random": (0, 0), "uuid": (0, 0),
-          "grouping": (1, 999), "chr": (1, 1), "typeof": (1, 1)}  # fmt: skip
+_ARITY = {
+    "atan2": (2, 2), "chr": (1, 1), "coalesce": (2, 999), "concat_ws": (2, 999), "grouping": (1, 999), "lpad": (3, 3),
+    "nullif": (2, 2), "pi": (0, 0), "power": (2, 2), "random": (0, 0), "rpad": (3, 3), "starts_with": (2, 2),
+    "translate": (3, 3), "uuid": (0, 0),
+}  # fmt: skip
+_NOT_WRITTEN = frozenset({
+    "before_decimal", "concat_ws_list", "divide", "minus", "minus_interval", "plus_interval", "strftime", "subscript",
+    "to_bigint", "to_boolean", "to_date", "to_double", "to_integer", "to_json", "to_real", "to_smallint", "to_time",
+    "to_timestamp", "to_timestamptz", "to_tinyint", "to_varchar", "to_varchar_of",
+})  # fmt: skip
+"""Macros of operators and casts, whose names are no functions of Trino's."""
 
 
+@lru_cache(maxsize=1)
 def known_functions() -> frozenset[str]:
     """List the names of Trino's functions that are available."""
     macros = {name.removeprefix("trino_") for name in signatures() if name.startswith("trino_")}
-    internal = {"divide", "subscript", "minus", "plus_interval", "minus_interval", "strftime", "concat_ws_list"}
-    internal |= {name for name in macros if name.startswith(("to_varchar", "to_big", "to_int", "to_small", "to_tiny"))}
-    internal |= {"to_double", "to_real", "to_boolean", "before_decimal", "to_time", "to_timestamptz", "to_json", "to_date",
-                 "to_timestamp"}  # fmt: skip
     named = SAME_NAME | set(RENAMED) | set(ALIASES) | set(SPECIAL) | set(AGGREGATES) | WINDOWS
-    return frozenset(named | (macros - internal))
+    return frozenset(named | (macros - _NOT_WRITTEN))
 
 
 @rule(exp.Anonymous)
-def _call(node: exp.Expression, t: Translate) -> exp.Expression:
+def _call(node: Node, t: Translate) -> Node:
     written = str(node.name)
     name = ALIASES.get(written.lower(), written.lower())
     if name not in known_functions():
-        refuse(node, written, nearest=nearest(written, known_functions()))
+        refuse(node, written, nearest=nearest(written, (known for known in known_functions() if len(known) > 2)))
     if name in AGGREGATES or name in WINDOWS:
         return applied(node, t)
     if name in SPECIAL:
@@ -83,12 +89,12 @@ def _call(node: exp.Expression, t: Translate) -> exp.Expression:
     return native(RENAMED.get(name, name), *operands)
 
 
-def _check_arity(node: exp.Expression, name: str, count: int, allowed: object) -> None:
+def _check_arity(node: Node, name: str, count: int, allowed: object) -> None:
     if count not in allowed:  # type: ignore[operator]
         refuse(node, name, f"it is not available with {count} arguments")
 
 
-def _concat(node: exp.Expression, t: Translate) -> exp.Expression:
+def _concat(node: Node, t: Translate) -> Node:
     operands = [t(operand) for operand in node.expressions]
     if len(operands) < 2:
         refuse(node, "concat", "concat takes at least two arguments")
@@ -96,7 +102,7 @@ def _concat(node: exp.Expression, t: Translate) -> exp.Expression:
 
 
 def _extreme(name: str) -> Rule:
-    def extreme(node: exp.Expression, t: Translate) -> exp.Expression:
+    def extreme(node: Node, t: Translate) -> Node:
         operands = [t(operand) for operand in node.expressions]
         inside = ", ".join(f"{{{i}}}" for i in range(len(operands)))
         return fragment(f"phlo_{name}([{inside}])", *operands)
@@ -104,29 +110,25 @@ def _extreme(name: str) -> Rule:
     return extreme
 
 
-def _try(node: exp.Expression, t: Translate) -> exp.Expression:
+def _try(node: Node, t: Translate) -> Node:
     return native("TRY", *(t(operand) for operand in node.expressions))
 
 
-def _row(node: exp.Expression, t: Translate) -> exp.Expression:
+def _row(node: Node, t: Translate) -> Node:
     return native("row", *(t(operand) for operand in node.expressions))
 
 
-def _cardinality(node: exp.Expression, t: Translate) -> exp.Expression:
+def _cardinality(node: Node, t: Translate) -> Node:
     return fragment("CAST(cardinality({0}) AS BIGINT)", *(t(operand) for operand in node.expressions))
 
 
-def _map(node: exp.Expression, t: Translate) -> exp.Expression:
+def _map(node: Node, t: Translate) -> Node:
     if not node.expressions:
         return fragment("MAP {{}}")
     return native("map", *(t(operand) for operand in node.expressions))
 
 
-def _mod(node: exp.Expression, t: Translate) -> exp.Expression:
-    return fragment("({0} % {1})", *(t(operand) for operand in node.expressions))
-
-
-def _element_at(node: exp.Expression, t: Translate) -> exp.Expression:
+def _element_at(node: Node, t: Translate) -> Node:
     container, index = node.expressions
     position = index if isinstance(index, exp.Literal) and not index.is_string else None
     if position is not None and kind_of(container).name != "map" and position.name == "0":
@@ -134,7 +136,7 @@ def _element_at(node: exp.Expression, t: Translate) -> exp.Expression:
     return native("trino_element_at", t(container), t(index))
 
 
-def _typeof(node: exp.Expression, t: Translate) -> exp.Expression:
+def _typeof(node: Node, _t: Translate) -> Node:
     return refuse(node, "typeof", "types have other names on the embedded engine")
 
 
@@ -148,7 +150,6 @@ SPECIAL: dict[str, Rule] = {
     "greatest": _extreme("greatest"),
     "least": _extreme("least"),
     "map": _map,
-    "mod": _mod,
     "row": _row,
     "try": _try,
     "typeof": _typeof,

@@ -5,13 +5,16 @@ Where this says nothing, DuckDB decides when it binds the statement (see ``calls
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlglot import exp
 from sqlglot.expressions import DType
 
+if TYPE_CHECKING:
+    from phlo.engine.dialect.nodes import Node
+
+
 MICROSECONDS = 6  # the digits of a second that an Iceberg timestamp has
-NOT_NUMERIC = frozenset({"varchar", "boolean", "date", "time", "timestamp", "timestamptz", "interval", "array", "map"})
 
 
 class Kind(NamedTuple):
@@ -37,33 +40,32 @@ _TYPES = {
     DType.MAP: "map",
     DType.JSON: "json",
 }
-_CALLS = {
-    **dict.fromkeys(
-        ("count", "count_if", "length", "strpos", "cardinality", "date_diff", "day_of_week", "year", "month", "day", "hour",
-         "minute", "second", "quarter", "week", "day_of_year", "to_milliseconds", "row_number", "rank", "dense_rank",
-         "ntile", "approx_distinct", "codepoint"), "integer"),
-    **dict.fromkeys(
-        ("sqrt", "power", "pow", "exp", "ln", "log", "log2", "log10", "pi", "e", "random", "rand", "to_unixtime", "stddev",
-         "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop", "sin", "cos", "tan", "cbrt", "infinity", "nan",
-         "percent_rank", "cume_dist", "geometric_mean"), "double"),
-    **dict.fromkeys(
-        ("lower", "upper", "substr", "substring", "trim", "ltrim", "rtrim", "replace", "format_datetime", "date_format",
-         "json_extract_scalar", "regexp_extract", "regexp_replace", "split_part", "listagg", "lpad", "rpad",
-         "array_join", "json_format", "to_hex", "format", "to_iso8601"), "varchar"),
-    **dict.fromkeys(("date", "last_day_of_month", "from_iso8601_date"), "date"),
-    **dict.fromkeys(("transform", "filter", "split", "array_agg", "sequence", "map_keys", "map_values", "array_sort",
-                     "array_distinct", "slice", "zip", "map_entries", "flatten", "regexp_split"), "array"),
-    **dict.fromkeys(("map", "map_agg", "histogram", "map_filter", "transform_values", "map_concat", "multimap_agg",
-                     "split_to_map", "map_from_entries"), "map"),
-    **dict.fromkeys(("json_parse", "json_extract", "json_array_get"), "json"),
-    **dict.fromkeys(("from_unixtime", "now", "current_timestamp", "parse_datetime", "from_iso8601_timestamp"), "timestamptz"),
-    **dict.fromkeys(("date_parse", "localtimestamp"), "timestamp"),
-}  # fmt: skip
-_SAME_AS_FIRST = frozenset({"abs", "max", "min", "coalesce", "nullif", "mod", "lag", "lead", "first_value", "last_value",
-                            "any_value", "arbitrary", "greatest", "least", "try", "date_trunc"})  # fmt: skip
+_NAMES = {
+    "integer": """approx_distinct cardinality codepoint count count_if date_diff day day_of_week day_of_year dense_rank
+        hour length minute month ntile quarter rank row_number second strpos to_milliseconds week year""",
+    "double": """cbrt cos cume_dist e exp geometric_mean infinity ln log log10 log2 nan percent_rank pi pow power rand
+        random sin sqrt stddev stddev_pop stddev_samp tan to_unixtime var_pop var_samp variance""",
+    "varchar": """array_join date_format format format_datetime json_extract_scalar json_format listagg lower lpad ltrim
+        regexp_extract regexp_replace replace rpad rtrim split_part substr substring to_hex to_iso8601 trim upper""",
+    "date": "date from_iso8601_date last_day_of_month",
+    "timestamp": "date_parse",
+    "timestamptz": "from_iso8601_timestamp from_unixtime now parse_datetime",
+    "array": """array_agg array_distinct array_sort filter flatten map_entries map_keys map_values regexp_split sequence
+        slice split transform zip""",
+    "map": """histogram map map_agg map_concat map_filter map_from_entries multimap_agg split_to_map transform_keys
+        transform_values""",
+    "json": "json_extract json_parse",
+}
+_CALLS = {name: kind for kind, names in _NAMES.items() for name in names.split()}
+_SAME_AS_FIRST = frozenset(
+    {"abs", "any_value", "arbitrary", "first_value", "last_value", "max", "min", "nullif", "try"}
+)
+_MERGED = frozenset({"coalesce", "greatest", "lag", "lead", "least"})
+_NUMBERS = frozenset({"integer", "decimal", "double", "real"})
+_AROUND = (exp.Paren, exp.Neg, exp.Alias, exp.Filter, exp.Window, exp.IgnoreNulls, exp.RespectNulls, exp.Order)
 
 
-def kind_of(node: exp.Expression | None, depth: int = 0) -> Kind:
+def kind_of(node: Node | None, depth: int = 0) -> Kind:
     """Tell the kind of an expression as it was written; an empty name where the statement does not say.
 
     >>> from phlo.engine.dialect.reader import parse
@@ -91,7 +93,7 @@ def kind_of(node: exp.Expression | None, depth: int = 0) -> Kind:
     return Kind(_SINGLE.get(type(node), ""), 3)
 
 
-_SINGLE: dict[type[exp.Expression], str] = {
+_SINGLE: dict[type[Node], str] = {
     exp.DPipe: "",
     exp.CurrentDate: "date",
     exp.CurrentTimestamp: "timestamptz",
@@ -101,6 +103,7 @@ _SINGLE: dict[type[exp.Expression], str] = {
     exp.Boolean: "boolean",
     exp.Extract: "integer",
     exp.GroupConcat: "varchar",
+    exp.ParseJSON: "json",
     exp.Trim: "varchar",
     exp.Substring: "varchar",
 }
@@ -124,17 +127,23 @@ def _literal(node: exp.Literal) -> Kind:
     return Kind("double" if "e" in number else "decimal" if "." in number else "integer")
 
 
-def _first(node: exp.Expression) -> exp.Expression | None:
+def _first(node: Node) -> Node | None:
     return node.expressions[0] if node.expressions else None
 
 
 def _call(node: exp.Anonymous, depth: int) -> Kind:
     name = str(node.name).lower()
     if name in _SAME_AS_FIRST:
-        operand = node.expressions[-1] if name == "date_trunc" else _first(node)
-        return kind_of(operand, depth + 1)
-    if name == "date_add" and len(node.expressions) == 3:
-        return kind_of(node.expressions[2], depth + 1)
+        many = name in ("max", "min") and len(node.expressions) > 1
+        return Kind("array") if many else kind_of(_first(node), depth + 1)
+    if name in _MERGED:
+        operands = node.expressions[::2] if name in ("lag", "lead") else node.expressions
+        return _merged(operands, depth)
+    if name in ("date_add", "date_trunc") and node.expressions:
+        return kind_of(node.expressions[-1], depth + 1)
+    if name in ("current_timestamp", "localtimestamp"):
+        digits = int(node.expressions[0].name) if node.expressions else 3
+        return Kind("timestamptz" if name == "current_timestamp" else "timestamp", digits)
     if name == "sum":
         inner = kind_of(_first(node), depth + 1)
         return inner if inner.name in ("integer", "decimal", "double", "real") else Kind()
@@ -148,24 +157,25 @@ def _arithmetic(node: exp.Binary, depth: int) -> Kind:
     left, right = kind_of(node.this, depth + 1), kind_of(node.expression, depth + 1)
     names = {left.name, right.name}
     if "interval" in names:
-        return left if right.name == "interval" else right
-    if "double" in names:
-        return Kind("double")
-    if names <= {"integer", "decimal"}:
-        return Kind("decimal" if "decimal" in names else "integer")
-    return Kind()
+        if isinstance(node, exp.Add | exp.Sub):
+            return left if right.name == "interval" else right
+        return Kind("interval")
+    return _merged([node.this, node.expression], depth) if names <= _NUMBERS else Kind()
 
 
-def _branches(node: exp.Expression, depth: int) -> Kind:
-    results = [*(branch.args.get("true") for branch in node.args.get("ifs") or []), node.args.get("true"),
-               node.args.get("false"), node.args.get("default")]  # fmt: skip
-    kinds = {
-        kind_of(result, depth + 1) for result in results if result is not None and not isinstance(result, exp.Null)
-    }
+def _branches(node: Node, depth: int) -> Kind:
+    branches = (branch.args.get("true") for branch in node.args.get("ifs") or [])
+    results = [*branches, *(node.args.get(key) for key in ("true", "false", "default"))]
+    return _merged([result for result in results if result is not None], depth)
+
+
+def _merged(results: list[Node], depth: int) -> Kind:
+    """The kind that values of these kinds are brought to; unknown where one of them is."""
+    kinds = {kind_of(result, depth + 1) for result in results if not isinstance(result, exp.Null)}
     names = {kind.name for kind in kinds}
     if len(names) == 1:
         return Kind(names.pop(), max(kind.digits for kind in kinds))
-    if "double" in names and names <= {"double", "integer", "decimal", "real"}:
+    if "double" in names and names <= _NUMBERS:
         return Kind("double")
     return Kind("decimal") if names == {"integer", "decimal"} else Kind()
 
@@ -183,15 +193,16 @@ def _column(node: exp.Column, depth: int) -> Kind:
     return known[0] if len(known) == 1 else Kind()
 
 
-def _sources(select: exp.Select) -> list[exp.Expression]:
+def _sources(select: exp.Select) -> list[Node]:
     first = select.args.get("from_")
     joined = [join.this for join in select.args.get("joins") or []]
     return [*([first.this] if first else []), *joined]
 
 
-def _output(source: exp.Expression, column: str, depth: int) -> Kind | None:
+def _output(source: Node, column: str, depth: int) -> Kind | None:
     query = source.this if isinstance(source, exp.Subquery) else _cte(source)
-    if not isinstance(query, exp.Select) or depth > 20:
+    alias = source.args.get("alias")
+    if not isinstance(query, exp.Select) or depth > 20 or (alias is not None and alias.args.get("columns")):
         return None
     for projection in query.selects:
         if projection.alias_or_name.lower() == column.lower():
@@ -202,15 +213,15 @@ def _output(source: exp.Expression, column: str, depth: int) -> Kind | None:
     return None
 
 
-def _cte(source: exp.Expression) -> exp.Expression | None:
+def _cte(source: Node) -> Node | None:
     if not isinstance(source, exp.Table) or source.db:
         return None
-    scope: exp.Expression | None = source
+    scope: Node | None = source
     while scope is not None:
         with_ = scope.args.get("with_")
         for cte in with_.expressions if with_ else []:
-            if cte.alias.lower() == source.name.lower() and not cte.find(exp.Values):
-                found: exp.Expression = cte.this
-                return found
+            if cte.alias.lower() == source.name.lower():
+                renamed: list[Node] = cte.args["alias"].args.get("columns") or []
+                return None if renamed else cte.this
         scope = scope.parent
     return None

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from phlo.engine.dialect.nodes import fragment, refuse
+from phlo.engine.dialect.nodes import Node, fragment, refuse
 from phlo.engine.dialect.rules import Rule, Translate, rule
 
 
 @rule(exp.Lambda)
-def _stray(node: exp.Expression, t: Translate) -> exp.Expression:
+def _stray(node: Node, _t: Translate) -> Node:
     return refuse(node, "->", "this function takes no function here")
 
 
-def _parts(node: exp.Expression, position: int, parameters: int, t: Translate) -> tuple[list[str], exp.Expression]:
+def _parts(node: Node, position: int, parameters: int, t: Translate) -> tuple[list[str], Node]:
     function = node.expressions[position] if len(node.expressions) > position else None
     if not isinstance(function, exp.Lambda) or len(function.expressions) != parameters:
         refuse(node, str(node.name), f"it takes a function of {parameters} arguments: (x) -> …")
@@ -27,17 +27,17 @@ def _quoted(name: str) -> str:
 def _each(template: str) -> Rule:
     """Apply a function of one argument to each element: ``{0}`` is the array, ``{1}`` the body, ``X`` its argument."""
 
-    def each(node: exp.Expression, t: Translate) -> exp.Expression:
+    def each(node: Node, t: Translate) -> Node:
         (name,), body = _parts(node, 1, 1, t)
         return fragment(template.replace("X", _quoted(name)), t(node.expressions[0]), body)
 
     return each
 
 
-def _replaced(body: exp.Expression, names: dict[str, str]) -> exp.Expression:
+def _replaced(body: Node, names: dict[str, str]) -> Node:
     """Put other expressions in the place of a function's arguments."""
 
-    def put(part: exp.Expression) -> exp.Expression:
+    def put(part: Node) -> Node:
         column = part.this if isinstance(part, exp.Column) and not part.table else part
         if isinstance(column, exp.Identifier) and column.name in names and not isinstance(part.parent, exp.TableAlias):
             return fragment(names[column.name])
@@ -46,7 +46,7 @@ def _replaced(body: exp.Expression, names: dict[str, str]) -> exp.Expression:
     return body.transform(put, copy=True)
 
 
-def _pairs(node: exp.Expression, position: int, first: str, second: str, t: Translate) -> exp.Expression:
+def _pairs(node: Node, position: int, first: str, second: str, t: Translate) -> Node:
     function = node.expressions[position] if len(node.expressions) > position else None
     if not isinstance(function, exp.Lambda) or len(function.expressions) != 2:
         refuse(node, str(node.name), "it takes a function of two arguments: (x, y) -> …")
@@ -54,18 +54,18 @@ def _pairs(node: exp.Expression, position: int, first: str, second: str, t: Tran
     return _replaced(t(function.this), {names[0]: first, names[1]: second})
 
 
-def _map_filter(node: exp.Expression, t: Translate) -> exp.Expression:
+def _map_filter(node: Node, t: Translate) -> Node:
     body = _pairs(node, 1, "phlo_p.key", "phlo_p.value", t)
     return fragment("map_from_entries(list_filter(map_entries({0}), lambda phlo_p: {1}))", t(node.expressions[0]), body)
 
 
-def _transform_values(node: exp.Expression, t: Translate) -> exp.Expression:
+def _transform_values(node: Node, t: Translate) -> Node:
     body = _pairs(node, 1, "phlo_p.key", "phlo_p.value", t)
     template = "map_from_entries(list_transform(map_entries({0}), lambda phlo_p: {{'key': phlo_p.key, 'value': {1}}}))"
     return fragment(template, t(node.expressions[0]), body)
 
 
-def _transform_keys(node: exp.Expression, t: Translate) -> exp.Expression:
+def _transform_keys(node: Node, t: Translate) -> Node:
     body = _pairs(node, 1, "phlo_p.key", "phlo_p.value", t)
     template = (
         "map_from_entries(list_transform(map_entries({0}), lambda phlo_p: {{'key': {1}, 'value': phlo_p.value}}))"
@@ -73,13 +73,13 @@ def _transform_keys(node: exp.Expression, t: Translate) -> exp.Expression:
     return fragment(template, t(node.expressions[0]), body)
 
 
-def _zip_with(node: exp.Expression, t: Translate) -> exp.Expression:
+def _zip_with(node: Node, t: Translate) -> Node:
     body = _pairs(node, 2, "phlo_p[1]", "phlo_p[2]", t)
     template = "list_transform(list_zip({0}, {1}), lambda phlo_p: {2})"
     return fragment(template, t(node.expressions[0]), t(node.expressions[1]), body)
 
 
-def _reduce(node: exp.Expression, t: Translate) -> exp.Expression:
+def _reduce(node: Node, t: Translate) -> Node:
     if len(node.expressions) != 4:
         refuse(node, "reduce", "it takes an array, a first state and two functions")
     array, first = t(node.expressions[0]), t(node.expressions[1])

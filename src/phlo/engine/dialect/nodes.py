@@ -8,6 +8,9 @@ from sqlglot import exp
 
 from phlo.errors import UnsupportedFunction
 
+Node = exp.Expr
+"""Any node of a tree."""
+
 if TYPE_CHECKING:
     from typing import NoReturn
 
@@ -24,12 +27,12 @@ class Native(exp.Expression):
     arg_types: ClassVar[dict[str, bool]] = {"this": True, "expressions": False}
 
 
-def native(name: str, *operands: exp.Expression) -> Native:
+def native(name: str, *operands: Node) -> Native:
     """Call DuckDB's function or our macro ``name``."""
     return Native(this=name, expressions=list(operands))
 
 
-def fragment(template: str, *operands: exp.Expression) -> Fragment:
+def fragment(template: str, *operands: Node) -> Fragment:
     """Build DuckDB SQL from a template; operands that stand between operators need parentheses in it."""
     return Fragment(this=template, expressions=list(operands))
 
@@ -39,7 +42,7 @@ def text(value: str) -> exp.Literal:
     return exp.Literal.string(value)
 
 
-def text_of(node: exp.Expression | None) -> str | None:
+def text_of(node: Node | None) -> str | None:
     """Return the value of a string literal, else None.
 
     >>> text_of(text("day")), text_of(exp.column("x"))
@@ -48,9 +51,9 @@ def text_of(node: exp.Expression | None) -> str | None:
     return str(node.this) if isinstance(node, exp.Literal) and node.is_string else None
 
 
-def line_of(node: exp.Expression) -> int:
+def line_of(node: Node) -> int:
     """Return the line that a node was read from, as near as its neighbours know."""
-    near: exp.Expression | None = node
+    near: Node | None = node
     while near is not None:
         for known in near.walk():
             if "line" in known.meta:
@@ -59,7 +62,7 @@ def line_of(node: exp.Expression) -> int:
     return 1
 
 
-def refuse(node: exp.Expression, name: str, fix: str = "", nearest: str = "") -> NoReturn:
+def refuse(node: Node, name: str, fix: str = "", nearest: str = "") -> NoReturn:
     """Raise ``UnsupportedFunction`` for a construct that has no equal here."""
     hint = fix or "write it with the functions of the reference page on the dialect"
     raise UnsupportedFunction(name=name, line=line_of(node), nearest=nearest, fix=hint)

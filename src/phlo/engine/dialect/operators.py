@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from phlo.engine.dialect.calls import call_macro
 from phlo.engine.dialect.kinds import kind_of
-from phlo.engine.dialect.nodes import fragment, native, refuse, text_of
+from phlo.engine.dialect.nodes import Node, fragment, native, refuse, text_of
 from phlo.engine.dialect.rules import Translate, rebuilt, rule
 
 _NUMBERS = frozenset({"integer", "decimal", "double", "real"})
@@ -20,7 +20,7 @@ _ESCAPED = re.compile(r"\\(?:\\|\+([0-9A-Fa-f]{6})|([0-9A-Fa-f]{4}))")
 
 
 @rule(exp.Div)
-def _division(node: exp.Expression, t: Translate) -> exp.Expression:
+def _division(node: Node, t: Translate) -> Node:
     left, right = t(node.this), t(node.expression)
     names = {kind_of(node.this).name, kind_of(node.expression).name}
     if "double" in names and names <= _NUMBERS | {""}:
@@ -30,8 +30,15 @@ def _division(node: exp.Expression, t: Translate) -> exp.Expression:
     return call_macro("trino_divide", [left, right])
 
 
+@rule(exp.Mod)
+def _remainder(node: Node, t: Translate) -> Node:
+    if {kind_of(node.this).name, kind_of(node.expression).name} == {"integer"}:
+        return rebuilt(node, t)
+    return call_macro("trino_mod", [t(node.this), t(node.expression)])
+
+
 @rule(exp.Add)
-def _addition(node: exp.Expression, t: Translate) -> exp.Expression:
+def _addition(node: Node, t: Translate) -> Node:
     left, right = kind_of(node.this).name, kind_of(node.expression).name
     if right == "interval" and left != "interval":
         return call_macro("trino_plus_interval", [t(node.this), t(node.expression)])
@@ -41,7 +48,7 @@ def _addition(node: exp.Expression, t: Translate) -> exp.Expression:
 
 
 @rule(exp.Sub)
-def _subtraction(node: exp.Expression, t: Translate) -> exp.Expression:
+def _subtraction(node: Node, t: Translate) -> Node:
     left, right = kind_of(node.this).name, kind_of(node.expression).name
     if right == "interval" and left != "interval":
         return call_macro("trino_minus_interval", [t(node.this), t(node.expression)])
@@ -51,7 +58,7 @@ def _subtraction(node: exp.Expression, t: Translate) -> exp.Expression:
 
 
 @rule(exp.DPipe)
-def _concatenation(node: exp.Expression, t: Translate) -> exp.Expression:
+def _concatenation(node: Node, t: Translate) -> Node:
     left, right = kind_of(node.this).name, kind_of(node.expression).name
     if left == "array" and right not in ("array", ""):
         return native("list_append", t(node.this), t(node.expression))
@@ -61,33 +68,27 @@ def _concatenation(node: exp.Expression, t: Translate) -> exp.Expression:
 
 
 @rule(exp.Between)
-def _between(node: exp.Expression, t: Translate) -> exp.Expression:
+def _between(node: Node, t: Translate) -> Node:
     if not node.args.get("symmetric"):
         return rebuilt(node, t)
     parts = t(node.this), t(node.args["low"]), t(node.args["high"])
     return fragment("({0} BETWEEN least({1}, {2}) AND greatest({1}, {2}))", *parts)
 
 
-@rule(exp.Like)
-def _like(node: exp.Expression, t: Translate) -> exp.Expression:
-    return fragment("({0} LIKE {1})" if isinstance(node.parent, exp.Not | exp.Where) else "{0} LIKE {1}",
-                    t(node.this), t(node.expression)) if not isinstance(node.parent, exp.Escape) else rebuilt(node, t)  # fmt: skip
-
-
 @rule(exp.Bracket)
-def _subscript(node: exp.Expression, t: Translate) -> exp.Expression:
+def _subscript(node: Node, t: Translate) -> Node:
     if len(node.expressions) != 1 or isinstance(node.expressions[0], exp.Slice):
         refuse(node, "[:]", "use slice(array, start, length)")
     return native("trino_subscript", t(node.this), t(node.expressions[0]))
 
 
 @rule(exp.Array)
-def _array(node: exp.Expression, t: Translate) -> exp.Expression:
+def _array(node: Node, t: Translate) -> Node:
     return fragment("[" + ", ".join(f"{{{i}}}" for i in range(len(node.expressions))) + "]", *map(t, node.expressions))
 
 
 @rule(exp.Literal)
-def _literal(node: exp.Expression, t: Translate) -> exp.Expression:
+def _literal(node: Node, _t: Translate) -> Node:
     value = str(node.this)
     whole, dot, part = value.partition(".")
     if not isinstance(node, exp.Literal) or node.is_string or not dot or "e" in value.lower():
@@ -97,12 +98,12 @@ def _literal(node: exp.Expression, t: Translate) -> exp.Expression:
 
 
 @rule(exp.HexString)
-def _binary_literal(node: exp.Expression, t: Translate) -> exp.Expression:
+def _binary_literal(node: Node, _t: Translate) -> Node:
     return fragment(f"unhex('{re.sub(r'[^0-9A-Fa-f]', '', str(node.this))}')")
 
 
 @rule(exp.UnicodeString)
-def _unicode_literal(node: exp.Expression, t: Translate) -> exp.Expression:
+def _unicode_literal(node: Node, _t: Translate) -> Node:
     if node.args.get("escape"):
         refuse(node, "UESCAPE", "write the characters themselves")
     value = _ESCAPED.sub(lambda m: chr(int(m[1] or m[2], 16)) if m[1] or m[2] else "\\", str(node.this))
@@ -110,7 +111,7 @@ def _unicode_literal(node: exp.Expression, t: Translate) -> exp.Expression:
 
 
 @rule(exp.Interval)
-def _interval(node: exp.Expression, t: Translate) -> exp.Expression:
+def _interval(node: Node, _t: Translate) -> Node:
     value, unit = text_of(node.this), node.args.get("unit")
     if value is None and isinstance(node.this, exp.Neg):
         value = "-" + (text_of(node.this.this) or "")
@@ -123,7 +124,7 @@ def _interval(node: exp.Expression, t: Translate) -> exp.Expression:
     return fragment(f"INTERVAL '{value.strip()} {unit.name.upper()}'")
 
 
-def _interval_span(node: exp.Expression, value: str, first: str, last: str) -> exp.Expression:
+def _interval_span(node: Node, value: str, first: str, last: str) -> Node:
     sign, digits = ("-", value.strip()[1:]) if value.strip().startswith("-") else ("", value.strip().lstrip("+"))
     shapes = {"YEAR": _YEAR_TO_MONTH, "DAY": _DAY_TO_SECOND, "HOUR": _HOUR_TO_SECOND}
     match = shapes[first].fullmatch(digits) if first in shapes else None
@@ -134,5 +135,5 @@ def _interval_span(node: exp.Expression, value: str, first: str, last: str) -> e
 
 
 @rule(exp.ParseJSON)
-def _json_literal(node: exp.Expression, t: Translate) -> exp.Expression:
+def _json_literal(node: Node, t: Translate) -> Node:
     return native("json", t(node.this))

@@ -15,12 +15,14 @@ from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.parsers.duckdb import DuckDBParser
 from sqlglot.parsers.trino import TrinoParser
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from phlo.errors import QuerySyntax
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from phlo.engine.dialect.nodes import Node
 
 DIALECT = "phlo_dialect"
 """Where a statement's root keeps the dialect that it was read in."""
@@ -35,12 +37,17 @@ _TOKEN = re.compile(r"<Token .*?text: (.*?), line: .*>", re.DOTALL)
 class PhloTrinoParser(TrinoParser):
     """sqlglot's Trino parser, less its table of functions."""
 
-    FUNCTIONS: ClassVar[dict[str, Callable[..., exp.Expression]]] = {}
-    FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., exp.Expression]]] = {
+    FUNCTIONS: ClassVar[dict[str, Callable[..., Node]]] = {}
+    FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Node]]] = {
         name: TrinoParser.FUNCTION_PARSERS[name] for name in OWN_GRAMMAR
     }
 
-    def parse(self, raw_tokens: list[Token], sql: str) -> list[exp.Expression | None]:
+    TYPE_LITERAL_PARSERS: ClassVar[dict[exp.DType, Callable[..., Node]]] = {
+        **TrinoParser.TYPE_LITERAL_PARSERS,
+        exp.DType.DECIMAL: lambda self, this, to: self.expression(_decimal_literal(this, to)),
+    }
+
+    def parse(self, raw_tokens: list[Token], sql: str) -> list[Node | None]:
         """Parse tokens; numbers such as 1_000 and 0xFF, which the tokenizer does not know, are joined first."""
         return super().parse(_join_numbers(raw_tokens, sql), sql)
 
@@ -58,8 +65,8 @@ class PhloTrino(Trino):
 class PhloDuckDBTextParser(DuckDBParser):
     """sqlglot's DuckDB parser, less its table of functions."""
 
-    FUNCTIONS: ClassVar[dict[str, Callable[..., exp.Expression]]] = {}
-    FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., exp.Expression]]] = {
+    FUNCTIONS: ClassVar[dict[str, Callable[..., Node]]] = {}
+    FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Node]]] = {
         name: DuckDBParser.FUNCTION_PARSERS[name] for name in OWN_GRAMMAR if name != "LISTAGG"
     }
 
@@ -74,7 +81,7 @@ class PhloDuckDBText(DuckDB):
     Parser = PhloDuckDBTextParser
 
 
-def parse(sql: str, dialect: str = "trino") -> exp.Expression:
+def parse(sql: str, dialect: str = "trino") -> Node:
     """Parse one statement; raise ``QuerySyntax`` with line, column and the line itself where that fails.
 
     >>> parse("SELECT approx_distinct(sgv) FROM raw.glucose_entries").key
@@ -89,7 +96,15 @@ def parse(sql: str, dialect: str = "trino") -> exp.Expression:
     return statement
 
 
-def _parse_all(sql: str, dialect: str) -> list[exp.Expression | None]:
+def _decimal_literal(this: Node, to: exp.DataType) -> exp.Cast:
+    """Give DECIMAL '10.3' the type that its digits have, as a number written without quotes has."""
+    whole, _, part = this.name.strip().lstrip("+-").partition(".")
+    precision = max(1, len(whole.lstrip("0")) + len(part))
+    to.set("expressions", [exp.DataTypeParam(this=exp.Literal.number(n)) for n in (precision, len(part))])
+    return exp.Cast(this=this, to=to)
+
+
+def _parse_all(sql: str, dialect: str) -> list[Node | None]:
     reader = PhloTrino() if dialect == "trino" else PhloDuckDBText()
     try:
         return reader.parse(sql)

@@ -11,12 +11,12 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from phlo.engine.dialect.nodes import refuse
+from phlo.engine.dialect.nodes import Node, refuse
 
-Translate = Callable[[exp.Expression], exp.Expression]
-Rule = Callable[[exp.Expression, Translate], exp.Expression]
+Translate = Callable[[Node], Node]
+Rule = Callable[[Node, Translate], Node]
 
-RULES: dict[type[exp.Expression], Rule] = {}
+RULES: dict[type[Node], Rule] = {}
 
 SAME = frozenset({
     exp.Add, exp.Alias, exp.Aliases, exp.All, exp.And, exp.Any, exp.Between, exp.Boolean, exp.CTE, exp.Case, exp.Column,
@@ -29,8 +29,40 @@ SAME = frozenset({
     exp.Window, exp.WindowSpec, exp.With, exp.Xor,
 })  # fmt: skip
 
+_OF_QUERIES = frozenset({
+    "by_name", "cluster", "connect", "distribute", "exclude", "for_", "format", "hint", "into", "kind", "laterals",
+    "locks", "match", "on", "operation_modifiers", "options", "pivots", "prewhere", "qualify", "sample", "settings",
+    "side", "sort",
+})  # fmt: skip
 
-def rule(*types: type[exp.Expression]) -> Callable[[Rule], Rule]:
+UNREAD: dict[type[Node], frozenset[str]] = {
+    **dict.fromkeys((exp.Select, exp.Subquery, exp.Union, exp.Intersect, exp.Except), _OF_QUERIES),
+    exp.Table: frozenset({"changes", "format", "hints", "indexed", "only", "ordinality", "partition", "pattern",
+                          "pivots", "rows_from", "system_time", "version", "when"}),
+    exp.Values: frozenset({"limit", "offset", "order", "pivots"}),
+    exp.Cast: frozenset({"action", "default", "format"}),
+    exp.TryCast: frozenset({"action", "default", "format"}),
+    exp.CTE: frozenset({"key_expressions", "materialized", "scalar"}),
+    exp.Group: frozenset({"all", "totals"}),
+    exp.In: frozenset({"field", "is_global", "unnest"}),
+    exp.Join: frozenset({"directed", "global_", "hint", "match_condition", "method", "nearest", "pivots"}),
+    exp.Lateral: frozenset({"cross_apply", "ordinality", "outer", "view"}),
+    exp.Limit: frozenset({"expressions", "limit_options"}),
+    exp.Order: frozenset({"siblings"}),
+    exp.Ordered: frozenset({"with_fill"}),
+    exp.Star: frozenset({"except_", "ilike", "rename", "replace"}),
+    exp.StrPosition: frozenset({"clamp_position", "occurrence", "position"}),
+    exp.Substring: frozenset({"zero_start"}),
+    exp.Trim: frozenset({"collation"}),
+    exp.Unnest: frozenset({"explode_array"}),
+    exp.Window: frozenset({"first"}),
+    exp.With: frozenset({"cycle", "search", "udfs"}),
+    exp.Column: frozenset({"join_mark", "shadow"}),
+}  # fmt: skip
+"""Arguments of nodes that no rule reads: other dialects' clauses, which sqlglot takes in Trino's name as well."""
+
+
+def rule(*types: type[Node]) -> Callable[[Rule], Rule]:
     """Register a function as the rule of these nodes."""
 
     def register(function: Rule) -> Rule:
@@ -43,8 +75,13 @@ def rule(*types: type[exp.Expression]) -> Callable[[Rule], Rule]:
     return register
 
 
-def translate(node: exp.Expression) -> exp.Expression:
+def translate(node: Node) -> Node:
     """Translate a node by its rule, or its parts where the node itself is the same in both dialects."""
+    for argument in UNREAD.get(type(node), ()):
+        if node.args.get(argument):
+            refuse(
+                node, argument.strip("_").replace("_", " ").upper(), "the embedded engine has no equal of this clause"
+            )
     found = RULES.get(type(node))
     if found:
         return found(node, translate)
@@ -53,16 +90,16 @@ def translate(node: exp.Expression) -> exp.Expression:
     return rebuilt(node, translate)
 
 
-def rebuilt(node: exp.Expression, parts: Translate, **changed: object) -> exp.Expression:
+def rebuilt(node: Node, parts: Translate, **changed: object) -> Node:
     """Copy a node with its parts translated and some arguments changed."""
     copy = type(node)()
     for key, value in node.args.items():
         if key in changed:
             continue
-        if isinstance(value, exp.Expression):
+        if isinstance(value, Node):
             copy.set(key, parts(value))
         elif isinstance(value, list):
-            copy.set(key, [parts(item) if isinstance(item, exp.Expression) else item for item in value])
+            copy.set(key, [parts(item) if isinstance(item, Node) else item for item in value])
         else:
             copy.set(key, value)
     for key, value in changed.items():

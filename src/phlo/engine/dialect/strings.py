@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from phlo.engine.dialect.calls import call_macro
 from phlo.engine.dialect.kinds import kind_of
-from phlo.engine.dialect.nodes import fragment, native, refuse, text_of
+from phlo.engine.dialect.nodes import Node, fragment, native, refuse, text_of
 from phlo.engine.dialect.regex import groups, re2_pattern, re2_replacement
 from phlo.engine.dialect.rules import Rule, Translate, rule
 
@@ -20,7 +20,7 @@ _PATH_PART = re.compile(
 )
 
 
-def _pattern(node: exp.Expression) -> exp.Literal:
+def _pattern(node: Node) -> exp.Literal:
     pattern = text_of(node.expressions[1]) if len(node.expressions) > 1 else None
     if pattern is None:
         refuse(node, str(node.name), "its pattern must be a literal here")
@@ -30,7 +30,7 @@ def _pattern(node: exp.Expression) -> exp.Literal:
     return exp.Literal.string(converted)
 
 
-def _group(node: exp.Expression) -> int:
+def _group(node: Node) -> int:
     group = node.expressions[2] if len(node.expressions) > 2 else exp.Literal.number(0)
     count, always = groups(text_of(node.expressions[1]) or "")
     if not isinstance(group, exp.Literal) or group.is_string or int(group.name) > count:
@@ -40,21 +40,21 @@ def _group(node: exp.Expression) -> int:
     return int(group.name)
 
 
-def _regexp_like(node: exp.Expression, t: Translate) -> exp.Expression:
+def _regexp_like(node: Node, t: Translate) -> Node:
     return native("regexp_matches", t(node.expressions[0]), _pattern(node))
 
 
-def _regexp_extract(node: exp.Expression, t: Translate) -> exp.Expression:
+def _regexp_extract(node: Node, t: Translate) -> Node:
     pattern, group = _pattern(node), exp.Literal.number(_group(node))
     return call_macro("trino_regexp_extract", [t(node.expressions[0]), pattern, group])
 
 
-def _regexp_extract_all(node: exp.Expression, t: Translate) -> exp.Expression:
+def _regexp_extract_all(node: Node, t: Translate) -> Node:
     pattern, group = _pattern(node), exp.Literal.number(_group(node))
     return native("regexp_extract_all", t(node.expressions[0]), pattern, group)
 
 
-def _regexp_replace(node: exp.Expression, t: Translate) -> exp.Expression:
+def _regexp_replace(node: Node, t: Translate) -> Node:
     written = node.expressions[2] if len(node.expressions) > 2 else exp.Literal.string("")
     replacement = re2_replacement(text_of(written) or "") if text_of(written) is not None else None
     if replacement is None:
@@ -63,7 +63,7 @@ def _regexp_replace(node: exp.Expression, t: Translate) -> exp.Expression:
     return native("regexp_replace", *parts)
 
 
-def _regexp_split(node: exp.Expression, t: Translate) -> exp.Expression:
+def _regexp_split(node: Node, t: Translate) -> Node:
     pattern = _pattern(node)
     if re.fullmatch(re.compile(text_of(pattern) or ""), "") if _is_python(text_of(pattern) or "") else True:
         refuse(node, "regexp_split by a pattern that matches nothing", "split by at least one character")
@@ -78,18 +78,18 @@ def _is_python(pattern: str) -> bool:
     return r"\z" not in pattern
 
 
-def _regexp_count(node: exp.Expression, t: Translate) -> exp.Expression:
+def _regexp_count(node: Node, t: Translate) -> Node:
     return native("trino_regexp_count", t(node.expressions[0]), _pattern(node))
 
 
-def _regexp_position(node: exp.Expression, t: Translate) -> exp.Expression:
+def _regexp_position(node: Node, t: Translate) -> Node:
     if len(node.expressions) != 2:
         refuse(node, "regexp_position with a start", "apply it to substr(…)")
     return native("trino_regexp_position", t(node.expressions[0]), _pattern(node))
 
 
 @rule(exp.Trim)
-def _trim(node: exp.Expression, t: Translate) -> exp.Expression:
+def _trim(node: Node, t: Translate) -> Node:
     name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(str(node.args.get("position") or "").upper(), "trim")
     characters = node.args.get("expression")
     if characters is None:
@@ -98,7 +98,7 @@ def _trim(node: exp.Expression, t: Translate) -> exp.Expression:
 
 
 def _trim_function(name: str) -> Rule:
-    def trim(node: exp.Expression, t: Translate) -> exp.Expression:
+    def trim(node: Node, t: Translate) -> Node:
         operands = [t(operand) for operand in node.expressions]
         return native(f"trino_{name}" if len(operands) == 1 else name, *operands)
 
@@ -106,17 +106,17 @@ def _trim_function(name: str) -> Rule:
 
 
 @rule(exp.Substring)
-def _substring(node: exp.Expression, t: Translate) -> exp.Expression:
+def _substring(node: Node, t: Translate) -> Node:
     parts = [node.this, node.args.get("start"), node.args.get("length")]
     return call_macro("trino_substr", [t(part) for part in parts if part is not None])
 
 
 @rule(exp.StrPosition)
-def _position(node: exp.Expression, t: Translate) -> exp.Expression:
+def _position(node: Node, t: Translate) -> Node:
     return native("trino_strpos", t(node.this), t(node.args["substr"]))
 
 
-def _concat_ws(node: exp.Expression, t: Translate) -> exp.Expression:
+def _concat_ws(node: Node, t: Translate) -> Node:
     operands = [t(operand) for operand in node.expressions]
     if len(operands) == 2 and kind_of(node.expressions[1]).name == "array":
         return native("trino_concat_ws_list", *operands)
@@ -143,19 +143,19 @@ def json_path(path: str) -> str | None:
     return "".join(out) if end == len(path) else None
 
 
-def _json_at(node: exp.Expression, t: Translate) -> exp.Expression:
+def _json_at(node: Node, t: Translate) -> Node:
     path = json_path(text_of(node.expressions[1]) or "") if len(node.expressions) == 2 else None
     if path is None:
         refuse(node, str(node.name), "its path is a literal of names and positions, such as '$.a[0]'")
     return native(f"trino_{node.name.lower()}", t(node.expressions[0]), exp.Literal.string(path))
 
 
-def _format(node: exp.Expression, t: Translate) -> exp.Expression:
+def _format(node: Node, t: Translate) -> Node:
     template = text_of(node.expressions[0]) if node.expressions else None
     if template is None:
         refuse(node, "format", "its first argument is a literal here")
     operands = iter(node.expressions[1:])
-    pieces: list[exp.Expression] = []
+    pieces: list[Node] = []
     end = 0
     for match in _SPECIFIER.finditer(template):
         pieces.append(exp.Literal.string(_plain(node, template[end : match.start()])))
@@ -171,15 +171,13 @@ def _format(node: exp.Expression, t: Translate) -> exp.Expression:
     return fragment("(" + " || ".join(f"{{{i}}}" for i in range(len(kept))) + ")", *kept)
 
 
-def _plain(node: exp.Expression, part: str) -> str:
+def _plain(node: Node, part: str) -> str:
     if "%" in part:
         refuse(node, "format", "it knows %s %d %f %x %b, with width, '-', '0', ',' and '.n'")
     return part
 
 
-def _formatted(
-    node: exp.Expression, match: re.Match[str], operand: exp.Expression | None, t: Translate
-) -> exp.Expression:
+def _formatted(node: Node, match: re.Match[str], operand: Node | None, t: Translate) -> Node:
     if operand is None:
         refuse(node, "format", "it has fewer arguments than specifiers")
     flags, width, letter = match["flags"] or "", match["width"], match["type"]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlglot import exp
 
+if TYPE_CHECKING:
+    from phlo.engine.dialect.nodes import Node
 
-def tables_in(tree: exp.Expression) -> list[str]:
+
+def tables_in(tree: Node) -> list[str]:
     """List the tables that a statement reads, as ``namespace.name`` in lower case, each once, in order.
 
     Names that a WITH in scope defines are not tables. A name without a namespace that is none of those is returned as
@@ -27,7 +32,7 @@ def _is_local(table: exp.Table) -> bool:
     """Whether a WITH defines the name: one of an enclosing query, before the table's own place or recursive."""
     if table.db or not isinstance(table.this, exp.Identifier):
         return not isinstance(table.this, exp.Identifier)
-    inside: exp.Expression = table
+    inside: Node = table
     scope = table.parent
     while scope is not None:
         with_ = scope.args.get("with_")
@@ -37,7 +42,7 @@ def _is_local(table: exp.Table) -> bool:
     return False
 
 
-def _defines(with_: exp.With, name: str, inside: exp.Expression) -> bool:
+def _defines(with_: exp.With, name: str, inside: Node) -> bool:
     for cte in with_.expressions:
         within = cte is inside
         if within and not with_.args.get("recursive"):

@@ -8,7 +8,7 @@ from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.generators.duckdb import DuckDBGenerator
 
-from phlo.engine.dialect.nodes import Fragment, Native
+from phlo.engine.dialect.nodes import Fragment, Native, Node
 from phlo.engine.dialect.reader import PhloDuckDBText
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class PhloDuckDBGenerator(DuckDBGenerator):
     """sqlglot's DuckDB writer, with our own nodes and without its guesses about other dialects' functions."""
 
-    TRANSFORMS: ClassVar[dict[type[exp.Expression], Callable[..., str]]] = {
+    TRANSFORMS: ClassVar[dict[type[Node], Callable[..., str]]] = {
         **DuckDBGenerator.TRANSFORMS,
         Fragment: lambda self, node: self.fragment_sql(node),
         Native: lambda self, node: self.native_sql(node),
@@ -75,11 +75,11 @@ class PhloDuckDB(DuckDB):
     Generator = PhloDuckDBGenerator
 
 
-def write(tree: exp.Expression) -> str:
+def write(tree: Node) -> str:
     """Write a translated tree; every name is quoted, since the two dialects reserve different words."""
     return str(PhloDuckDB().generate(tree, identify=True, copy=False, comments=False))
 
 
-def write_as_read(tree: exp.Expression) -> str:
+def write_as_read(tree: Node) -> str:
     """Write a tree that was read as DuckDB SQL."""
     return str(PhloDuckDBText().generate(tree, comments=False))

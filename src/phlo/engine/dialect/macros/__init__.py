@@ -9,7 +9,7 @@ from importlib.resources import files
 TOPICS = ("number", "text", "cast", "time", "array", "json", "aggregate")
 
 _MACRO = re.compile(r"^CREATE OR REPLACE MACRO (\w+)(.*?);$", re.DOTALL | re.MULTILINE)
-_PARAMETERS = re.compile(r"(?:^|,)\s*\(((?:[^()]|\([^()]*\))*)\) AS ")
+_PARAMETERS = re.compile(r"(?:^|,)\s*\(((?:[^()]|\([^()]*\))*)\) AS\s")
 _TYPE_ARGUMENTS = re.compile(r"\([^()]*\)")
 
 

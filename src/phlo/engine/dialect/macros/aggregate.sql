@@ -1,7 +1,9 @@
 -- What stands around DuckDB's aggregates so that their results have Trino's types and values.
 
 CREATE OR REPLACE MACRO phlo_sum
-    (t_x HUGEINT, x) AS x::BIGINT, (t_x DECIMAL, x) AS x, (t_x DOUBLE, x) AS x, (t_x INTERVAL, x) AS x;
+    (t_sample BIGINT, total, sample) AS total::BIGINT, (t_sample DECIMAL, total, sample) AS total,
+    (t_sample FLOAT, total, sample) AS total::FLOAT, (t_sample DOUBLE, total, sample) AS total,
+    (t_sample INTERVAL, total, sample) AS total;
 CREATE OR REPLACE MACRO phlo_real
     (t_x FLOAT, x) AS x::FLOAT, (t_x, x) AS x;
 CREATE OR REPLACE MACRO phlo_avg

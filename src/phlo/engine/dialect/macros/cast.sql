@@ -56,8 +56,10 @@ CREATE OR REPLACE MACRO phlo_to_digits(x, p) AS CASE
                         * pow(10, 6 - p)::BIGINT) END;
 CREATE OR REPLACE MACRO phlo_timestamp_text(s) AS CASE
     WHEN regexp_full_match(phlo_bare(s),
-        '[0-9]{1,6}-[0-9]{1,2}-[0-9]{1,2}( +[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,12})?)?)?')
-    THEN regexp_replace(regexp_replace(phlo_bare(s), ' +', ' '), '( [0-9]{1,2}:[0-9]{1,2})$', '\1:00')
+        '[0-9]{1,6}-[0-9]{1,2}-[0-9]{1,2}( +[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,12})?)?)?'
+        || '( *([+-][0-9]{2}:[0-9]{2}|Z|UTC|GMT|[A-Z][A-Za-z_]+/[A-Za-z_/]+))?')
+    THEN regexp_replace(regexp_extract(regexp_replace(phlo_bare(s), ' +', ' ', 'g'),
+        '^[0-9]+-[0-9]+-[0-9]+( [0-9:.]+)?'), '( [0-9]{1,2}:[0-9]{1,2})$', '\1:00')
     ELSE 'not a timestamp: ' || s END;
 CREATE OR REPLACE MACRO trino_to_timestamp
     (t_x DATE, x, p) AS x::TIMESTAMP, (t_x TIMESTAMP, x, p) AS phlo_to_digits(x, p),
@@ -66,7 +68,7 @@ CREATE OR REPLACE MACRO trino_to_timestamp
 CREATE OR REPLACE MACRO phlo_timestamptz_text(s) AS CASE
     WHEN regexp_full_match(phlo_bare(s),
         '[0-9]{1,6}-[0-9]{1,2}-[0-9]{1,2}( +[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,12})?)?)?'
-        || '( *([+-][0-9]{2}:[0-9]{2}|Z|UTC|[A-Z][A-Za-z_]+/[A-Za-z_/]+))?')
+        || '( *([+-][0-9]{2}:[0-9]{2}|Z|UTC|GMT|[A-Z][A-Za-z_]+/[A-Za-z_/]+))?')
     THEN regexp_replace(regexp_replace(
         regexp_replace(phlo_bare(s), ' +', ' ', 'g'), '( [0-9]{1,2}:[0-9]{1,2})($| |Z|[+-])', '\1:00\2'),
         ' ([+-])', '\1')

@@ -35,6 +35,17 @@ CREATE OR REPLACE MACRO trino_divide
     (t_a DOUBLE, t_b DOUBLE, a, b) AS a::DOUBLE / b::DOUBLE,
     (t_a INTERVAL, t_b DOUBLE, a, b) AS a / b::DOUBLE;
 
+-- Trino: scale max(s1, s2), digits before the point those of the smaller operand.
+CREATE OR REPLACE MACRO phlo_remainder(a, b) AS cast_to_type(phlo_decimal(a) % phlo_decimal(b), phlo_decimal_type(
+    least(phlo_precision(a) - phlo_scale(a), phlo_precision(b) - phlo_scale(b)) + phlo_quotient_scale(a, b),
+    phlo_quotient_scale(a, b)));
+CREATE OR REPLACE MACRO trino_mod
+    (t_a BIGINT, t_b BIGINT, a, b) AS a % b,
+    (t_a DECIMAL, t_b DECIMAL, a, b) AS
+        list_transform([{'a': a, 'b': b}], lambda pair: phlo_remainder(pair.a, pair.b))[1],
+    (t_a FLOAT, t_b FLOAT, a, b) AS (a % b)::FLOAT,
+    (t_a DOUBLE, t_b DOUBLE, a, b) AS a::DOUBLE % b::DOUBLE;
+
 CREATE OR REPLACE MACRO trino_round
     (t_x BIGINT, x) AS x,
     (t_x DECIMAL, x) AS cast_to_type(round(x), phlo_decimal_type(
