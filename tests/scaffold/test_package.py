@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from phlo.scaffold.init import init_project
+from phlo.scaffold.init import TEMPLATES, init_project
 
 pytest.importorskip("hatchling", reason="building without a network needs the build backend here")
 pytest.importorskip("pip")
@@ -135,3 +135,14 @@ def test_editable_projects_are_used_where_they_are(tmp_path: Path, environment: 
     install(environment, "-e", str(first), "-e", str(second))
     assert show(environment, "first-project", tmp_path) == [str(first), "False", "['one']", "[]"]
     assert show(environment, "second-project", tmp_path) == [str(second), "False", "['two']", "[]"]
+
+
+def test_phlos_own_wheel_carries_every_file_of_the_templates(tmp_path: Path) -> None:
+    repository = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(tmp_path), "."]
+    run(*command, cwd=repository)
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as archive:
+        packed = {name.removeprefix("phlo/scaffold/templates/") for name in archive.namelist()}
+    files = [file for file in TEMPLATES.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+    assert {file.relative_to(TEMPLATES).as_posix() for file in files} <= packed
+    assert not [name for name in packed if ".pyc" in name]
