@@ -155,6 +155,12 @@ def test_what_is_no_row_is_an_error_that_names_its_type(given: Any, named: str) 
         rows_of(ingestion(rows=given))
 
 
+def test_columns_of_one_name_are_an_error() -> None:
+    table = pa.table([[1], [2]], names=["n", "n"])
+    with pytest.raises(UnusableRows, match="several columns of one name: `n`"):
+        rows_of(ingestion(rows=table))
+
+
 def test_an_async_function_is_said_to_be_unusable() -> None:
     async def later(partition_date: str) -> list[dict[str, int]]:
         return ROWS

@@ -246,6 +246,12 @@ def test_rows_of_one_key_are_left_to_the_merge() -> None:
     assert reasons(rows, Unique) == ["`_id` = `a` is not unique in this load"]
 
 
+def test_appended_rows_of_one_key_are_not_merged_so_a_unique_key_counts() -> None:
+    rows = [{"_id": "a"}, {"_id": "a"}, {"_id": "b"}]
+    found, good, _ = staged_rows(rows, Unique, ("_id",), merge_strategy="append")
+    assert (found.rejected, good["_id"].to_pylist()) == (1, ["a", "b"])
+
+
 def test_columns_may_be_unique_together() -> None:
     class Model(pa.DataFrameModel):
         a: Series[int]
@@ -267,13 +273,13 @@ def test_a_model_without_checks_needs_no_second_pass() -> None:
 
 
 def staged_rows(
-    rows: Any, model: type, keys: tuple[str, ...] = (), reporter: SilentReporter | None = None
+    rows: Any, model: type, keys: tuple[str, ...] = (), reporter: SilentReporter | None = None, **options: Any
 ) -> tuple[Validated, arrow.Table, arrow.Table]:
     """Validate rows as a stage keeps them, Arrow or not."""
     import tempfile
     from pathlib import Path
 
-    what = ingestion(rows=rows, unique_key=keys, validation_schema=model)
+    what = ingestion(rows=rows, unique_key=keys, validation_schema=model, **options)
     schema = read_model(model)
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -7,7 +7,7 @@ from typing import Any
 import pandera.pandas as pa
 import pytest
 from loading import DAY, Lake, ingestion
-from pandera.typing import Series  # noqa: TC002  pandera reads it at run time
+from pandera.typing import Series
 
 from phlo.errors import SchemaError, SchemaMismatch, TooManyRejected
 from phlo.load.write import Loaded, load_id, summarize, write_loads
@@ -252,3 +252,81 @@ def test_a_load_is_named_by_run_table_and_partition() -> None:
     }
     assert len(names) == 4
     assert load_id("r", "raw.a", DAY) == load_id("r", "raw.a", DAY)
+
+
+def test_a_key_may_hold_the_partition(lake: Lake) -> None:
+    class Hourly(pa.DataFrameModel):
+        hour: Series[int]
+        n: Series[int] = pa.Field(ge=0)
+
+    def hourly(rows: dict[str, list[dict[str, int]]]) -> Any:
+        return ingestion(rows=rows, unique_key=("partition_date", "hour"), validation_schema=Hourly)
+
+    lake.load("1", hourly({str(DAY): [{"hour": 1, "n": 1}], str(NEXT): [{"hour": 1, "n": 2}]}), DAY, NEXT)
+    (load,) = lake.load("2", hourly({str(NEXT): [{"hour": 1, "n": -1}, {"hour": 2, "n": -1}]}), NEXT)
+    assert (load.rows_rejected, load.corrections_rejected) == (2, 1)
+    (load,) = lake.load("3", hourly({str(NEXT): [{"hour": 1, "n": 3}]}), NEXT)
+    assert lake.rows("raw.readings", "partition_date", "hour", "n") == [(DAY, 1, 1), (NEXT, 1, 3)]
+
+
+def test_names_of_columns_stay_as_they_are_whatever_they_are(lake: Lake) -> None:
+    names = ["select", "a b", 'a"b', "é", "with.dot", "dateString", "1st", "a'b"]
+    what = ingestion(rows=[{"_id": "a", **dict.fromkeys(names, 1)}, {"_id": None}], unique_key=("_id",))
+    lake.load("1", what)
+    assert lake.rows("raw.readings", *names) == [(1,) * len(names)]
+
+
+def test_a_key_named_with_quotes_finds_its_corrections(lake: Lake) -> None:
+    class Quoted(pa.DataFrameModel):
+        key: Series[str] = pa.Field(alias='k"e y')
+        n: Series[int] = pa.Field(ge=0)
+
+    def rows(*values: int) -> Any:
+        given = [{'k"e y': "it's", "n": value} for value in values]
+        return ingestion(rows=given, unique_key=('k"e y',), validation_schema=Quoted)
+
+    lake.load("1", rows(1))
+    (load,) = lake.load("2", rows(-1))
+    assert load.corrections_rejected == 1
+
+
+@pytest.mark.parametrize(
+    "kind", [int, float, bool, dt.date, dt.datetime, "decimal"], ids=lambda kind: getattr(kind, "__name__", kind)
+)
+def test_keys_of_every_type_find_their_corrections(lake: Lake, kind: Any) -> None:
+    key = Series[pa.Decimal] if kind == "decimal" else Series[kind]
+    model = type("Keyed", (pa.DataFrameModel,), {"__annotations__": {"k": key, "n": Series[int]}, "n": pa.Field(ge=0)})
+    one = {int: 2**60, float: 0.1, bool: True, dt.date: "2024-01-20", dt.datetime: "2024-01-20T01:02:03.000004"}
+    value = one.get(kind, "1.5")
+    lake.load("1", ingestion(rows=[{"k": value, "n": 1}], unique_key=("k",), validation_schema=model))
+    (load,) = lake.load("2", ingestion(rows=[{"k": value, "n": -1}], unique_key=("k",), validation_schema=model))
+    assert load.corrections_rejected == 1
+
+
+def test_more_rejected_corrections_than_one_query_asks_for_are_all_counted(lake: Lake) -> None:
+    lake.load("1", merged([{"_id": str(n), "sgv": 1} for n in range(2500)]))
+    bad = [{"_id": str(n), "sgv": 0} for n in range(1000, 3000)]
+    (load,) = lake.load("2", merged(bad, max_rejected=1.0))
+    assert load.corrections_rejected == 1500
+
+
+def test_an_attempt_that_died_on_a_new_table_is_counted_as_new_rows(lake: Lake) -> None:
+    what = merged([{"_id": "a", "sgv": 1}])
+    lake.open("1")
+    staged = lake.stage(what, DAY)
+    write_loads(what, staged, lake.engine, _Forgets(lake.catalog), lake.ref)  # type: ignore[arg-type]
+    (load,) = write_loads(what, staged, lake.engine, lake.catalog, lake.ref)
+    assert counts(load) == (1, 1, 0, 0, 0)
+
+
+class _Forgets:
+    """A catalog whose ledger does not get to hear of a load."""
+
+    def __init__(self, catalog: Any) -> None:
+        self._catalog = catalog
+
+    def record_load(self, ref: str, load: Any) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._catalog, name)

@@ -63,16 +63,23 @@ class Wrote:
 def count(wrote: Wrote) -> list[Counts]:
     """Share out what a write did among its loads."""
     written = wrote.written
-    filled = [rows for rows in wrote.good if rows]
-    if len(filled) <= 1 and not written.unchanged:
-        return [Counts(written.inserted, written.updated) if rows else Counts() for rows in wrote.good]
-    changed = _changed(wrote)
-    earlier = sum(changed) > written.inserted + written.updated
-    updated = _updated(wrote, changed, earlier=earlier)
+    table = wrote.ingestion.table
+    # Only where the ref has the table otherwise than main may an earlier attempt of this run have written it.
+    untouched = wrote.before.tables.get(table) == wrote.catalog.pin(MAIN).tables.get(table)
+    if untouched and sum(rows > 0 for rows in wrote.good) <= 1:
+        whole = Counts(written.inserted, written.updated, written.unchanged)
+        return [whole if rows else Counts() for rows in wrote.good]
     survivors = _survivors(wrote)
+    if untouched and not written.unchanged:
+        changed = survivors
+    elif untouched and not (written.inserted or written.updated):
+        changed = [0] * len(survivors)
+    else:
+        changed = _changed(wrote)
+    updated = _updated(wrote, changed, earlier=sum(changed) > written.inserted + written.updated)
     return [
-        Counts(inserted=new - old, updated=old, unchanged=max(all_rows - new, 0))
-        for new, old, all_rows in zip(changed, updated, survivors, strict=True)
+        Counts(inserted=new - old, updated=old, unchanged=max(left - new, 0))
+        for new, old, left in zip(changed, updated, survivors, strict=True)
     ]
 
 

@@ -21,7 +21,7 @@ from phlo.load.source_errors import translate
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from types import ModuleType
 
     import pyarrow as pa
@@ -45,7 +45,7 @@ REST_API, REQUESTS = "dlt.sources.rest_api", "dlt.sources.helpers.requests"
 
 def pages(
     ingestion: Ingestion, partition: dt.date | None, reporter: Reporter
-) -> Iterator[list[Mapping[str, Any]] | pa.RecordBatch]:
+) -> Generator[list[Mapping[str, Any]] | pa.RecordBatch, None, None]:
     """Yield the rows of one partition: lists of dicts, or Arrow batches as they are.
 
     Raises a ``SourceError`` for whatever the function or its source raises.
@@ -102,7 +102,7 @@ def _pages(result: Any, ingestion: Ingestion, reporter: Reporter) -> Iterator[An
             if buffer:
                 yield buffer
                 buffer = []
-            yield from arrow
+            yield from _distinct(arrow, ingestion)
             continue
         buffer.extend(_rows(item, ingestion))
         if len(buffer) >= PAGE:
@@ -167,6 +167,17 @@ def _arrow(item: Any) -> Iterator[pa.RecordBatch] | None:
     else:
         batches = pa.RecordBatchReader.from_stream(item)
     return iter(batches)
+
+
+def _distinct(batches: Iterator[pa.RecordBatch], ingestion: Ingestion) -> Iterator[pa.RecordBatch]:
+    """Let pass only batches whose columns can be told apart."""
+    for batch in batches:
+        names = batch.schema.names
+        if len(set(names)) < len(names):
+            twice = ", ".join(f"`{name}`" for name in dict.fromkeys(names) if names.count(name) > 1)
+            detail = f"several columns of one name: {twice}"
+            raise UnusableRows(asset=ingestion.table_name, detail=detail, function=ingestion.source)
+        yield batch
 
 
 def _frame(frame: Any) -> Iterator[pa.RecordBatch] | None:

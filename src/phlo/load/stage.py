@@ -11,6 +11,7 @@ import datetime as dt
 import json
 import os
 import shutil
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -124,11 +125,12 @@ def open_staged(folder: Path) -> Staged | None:
 def _write(ingestion: Ingestion, partition: dt.date | None, folder: Path, reporter: Reporter) -> tuple[Part, ...]:
     writer = _Writer(folder)
     try:
-        for page in pages(ingestion, partition, reporter):
-            if isinstance(page, list):
-                writer.add_rows(page, ingestion)
-            else:
-                writer.add_batch(page)
+        with closing(pages(ingestion, partition, reporter)) as found:
+            for page in found:
+                if isinstance(page, list):
+                    writer.add_rows(page, ingestion)
+                else:
+                    writer.add_batch(page)
         return writer.finish()
     finally:
         writer.close()

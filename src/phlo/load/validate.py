@@ -91,7 +91,8 @@ def validate(
     """
     check_keys(ingestion, schema)
     stamp = _stamp(staged.partition if ingestion.partitioned else None, staged.load_id, staged.staged_at)
-    judge = Judge(schema, _key_columns(ingestion), reporter)
+    merging = ingestion.merge_strategy == "merge"
+    judge = Judge(schema, _key_columns(ingestion), reporter, merging=merging)
     for kind, batch in staged.batches(BATCH):
         judge.take(batch["row"].to_pylist() if kind == "json" else batch, good, rejected, stamp)
     return judge.found
@@ -114,7 +115,7 @@ def validate_rows(
 
     bad = pa.schema([(name, pa.string()) for name in ("reason", "column", "row")])
     with Spool(arrow_schema(schema)) as good, Spool(bad) as rejected:
-        judge = Judge(schema, tuple(keys), SilentReporter())
+        judge = Judge(schema, tuple(keys), SilentReporter(), merging=bool(keys))
         judge.take([encode(row) for row in rows], good, rejected, {})
         return good.contents().read_all(), rejected.contents().read_all()
 
@@ -133,11 +134,13 @@ def check_keys(ingestion: Ingestion, schema: TableSchema) -> None:
 class Judge:
     """Judges one load's rows, batch by batch."""
 
-    def __init__(self, schema: TableSchema, keys: Sequence[str], reporter: Reporter) -> None:
+    def __init__(self, schema: TableSchema, keys: Sequence[str], reporter: Reporter, *, merging: bool) -> None:
         self.schema, self.keys, self.reporter = schema, keys, reporter
         self.found = Validated()
+        # Rows of one key become one row when they are merged: that is not for validation to judge.
+        self._same = tuple(keys) if merging else ()
         self._seen: dict[tuple[str, ...], dict[Any, Any]] = {
-            names: {} for names in schema.unique if not set(keys) <= set(names) or not keys
+            names: {} for names in schema.unique if not self._same or not set(self._same) <= set(names)
         }
 
     def take(
@@ -201,7 +204,7 @@ class Judge:
     def _check_unique(self, batch: Batch, names: tuple[str, ...], seen: dict[Any, Any]) -> None:
         """Let the first row with a value stand; a later one with another key is rejected."""
         values = zip(*(batch.table[name].to_pylist() for name in names), strict=True)
-        keys = zip(*(batch.table[name].to_pylist() for name in self.keys), strict=True) if self.keys else None
+        keys = zip(*(batch.table[name].to_pylist() for name in self._same), strict=True) if self._same else None
         for row, value in enumerate(values):
             key = next(keys) if keys else (self.found.read, row)
             if row in batch.reasons or None in value:

@@ -119,45 +119,45 @@ def _apply(
 ) -> list[Loaded]:
     """Write the good rows, and count what came of them."""
     merging = ingestion.merge_strategy == "merge"
-    if len(good.schema) == len(SYSTEM_COLUMNS) - (not ingestion.partitioned):
-        # Neither a schema nor any row says what the columns are.
-        counts = [Counts() for _ in staged]
-    else:
+    counts = [Counts() for _ in staged]
+    if set(good.schema.names) - set(SYSTEM_COLUMNS):  # else neither a schema nor any row says what the columns are
         keys = ingestion.unique_key if merging else ()
+        deduplication = ingestion.deduplication
         written = lake.put(
-            ingestion.table,
-            good,
-            staged,
-            mode=ingestion.merge_strategy,
-            keys=keys,
-            deduplication=ingestion.deduplication,
+            ingestion.table, good, staged, mode=ingestion.merge_strategy, keys=keys, deduplication=deduplication
         )
         ids, rows = [each.load_id for each in staged], [what.good for what in found]
         counts = count(Wrote(ingestion, lake.engine, lake.catalog, lake.ref, before, ids, rows, good, written))
-    after = lake.catalog.pin(lake.ref)
-    return [
-        Loaded(
-            table=ingestion.table,
-            partition=str(each.partition) if each.partition else None,
-            load_id=each.load_id,
-            rows_read=what.read,
-            rows_written=counted.inserted,
-            rows_updated=counted.updated,
-            rows_unchanged=counted.unchanged,
-            rows_rejected=what.rejected,
-            corrections_rejected=_corrections(ingestion, what, lake, after) if merging else 0,
-            extra_fields=dict(what.extra_fields),
-            reasons=dict(what.reasons),
-        )
-        for each, what, counted in zip(staged, found, counts, strict=True)
-    ]
+    return [_loaded(ingestion, *each, lake) for each in zip(staged, found, counts, strict=True)]
 
 
-def _corrections(ingestion: Ingestion, found: Validated, lake: _Lake, pin: Pin) -> int:
+def _loaded(ingestion: Ingestion, staged: Staged, found: Validated, counts: Counts, lake: _Lake) -> Loaded:
+    return Loaded(
+        table=ingestion.table,
+        partition=str(staged.partition) if staged.partition else None,
+        load_id=staged.load_id,
+        rows_read=found.read,
+        rows_written=counts.inserted,
+        rows_updated=counts.updated,
+        rows_unchanged=counts.unchanged,
+        rows_rejected=found.rejected,
+        corrections_rejected=_corrections(ingestion, staged, found, lake),
+        extra_fields=dict(found.extra_fields),
+        reasons=dict(found.reasons),
+    )
+
+
+def _corrections(ingestion: Ingestion, staged: Staged, found: Validated, lake: _Lake) -> int:
+    """Count the rejected rows whose key the table has."""
     import pyarrow as pa
 
-    keys = pa.concat_tables(found.rejected_keys) if found.rejected_keys else None
-    return stored(keys, ingestion.table, lake.engine, pin) if keys is not None else 0
+    if ingestion.merge_strategy != "merge" or not found.rejected_keys:
+        return 0
+    keys = pa.concat_tables(found.rejected_keys)
+    if SYSTEM_COLUMNS[0] in ingestion.unique_key:
+        day = pa.scalar(staged.partition, pa.date32())
+        keys = keys.append_column(SYSTEM_COLUMNS[0], pa.repeat(day, keys.num_rows))
+    return stored(keys, ingestion.table, lake.engine, lake.catalog.pin(lake.ref))
 
 
 @dataclass(frozen=True)
