@@ -10,8 +10,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from phlo.errors import PhloError, UnknownColumn, UnknownTable, nearest
+from phlo.errors import PhloError, UnknownTable, nearest
 from phlo.quality.checks import SchemaCheck
+from phlo.quality.frames import insist_on_column, schema_columns
 from phlo.quality.literals import literal, quote
 from phlo.quality.protocol import SHOWN, Measure, Outcome, Scope, SQLCheck
 from phlo.quality.results import CheckResult, Job, could_not_run, read_outcome, result_of
@@ -77,8 +78,8 @@ def _check_table(jobs: Sequence[Job], engine: Engine, pin: Pin, partitions: tupl
     partitions = partitions if PARTITION in columns else ()
     whole = Target(engine, pin, table, columns, Scope(name))
     part = Target(engine, pin, table, columns, Scope(_limited(name, partitions), partitions))
-    limited = [job for job in jobs if _is_limited(job)]
-    rest = [job for job in jobs if not _is_limited(job)]
+    limited = [job for job in jobs if partitions and _is_limited(job)]
+    rest = [job for job in jobs if not (partitions and _is_limited(job))]
     return _check_target(limited, part) | _check_target(rest, whole)
 
 
@@ -98,7 +99,7 @@ def _measure_jobs(jobs: Sequence[tuple[Job, SQLCheck]], target: Target) -> Resul
     for job, check in jobs:
         try:
             for column in check.columns:
-                _insist_on_column(column, target)
+                insist_on_column(column, target.columns, target.table)
             ready.append((job, check, check.measure(target.scope)))
         except Exception as error:  # noqa: BLE001  a plugin may raise anything; the result carries it
             failed[job.position] = could_not_run(job, error)
@@ -141,13 +142,13 @@ def _measured(job: Job, measure: Measure, outcome: Outcome, target: Target, seco
 
 
 def _execute_jobs(jobs: Sequence[Job], target: Target) -> Results:
-    """Read the rows once, and hand them to each check."""
+    """Hand each check the rows; those that look at all columns share one read."""
     results = {}
-    read = _once(lambda: target.query(f"SELECT * FROM {target.scope.relation}"))
+    read_all = _once(lambda: target.query(f"SELECT * FROM {target.scope.relation}"))
     for job in jobs:
         started = time.perf_counter()
         try:
-            outcome = _execute(job.check, read)
+            outcome = _execute(job.check, target, read_all)
             result = result_of(job, outcome, outcome.rows, time.perf_counter() - started)
         except Exception as error:  # noqa: BLE001  a plugin may raise anything; the result carries it
             result = could_not_run(job, error, time.perf_counter() - started)
@@ -155,10 +156,11 @@ def _execute_jobs(jobs: Sequence[Job], target: Target) -> Results:
     return results
 
 
-def _execute(check: Check, read: Callable[[], pa.Table]) -> Outcome:
-    if isinstance(check, SchemaCheck):
-        return check.execute(read())
-    return read_outcome(check.execute(read().to_pandas()))
+def _execute(check: Check, target: Target, read_all: Callable[[], pa.Table]) -> Outcome:
+    if not isinstance(check, SchemaCheck):
+        return read_outcome(check.execute(read_all().to_pandas()))
+    names = schema_columns(check, target.columns, target.table)
+    return check.execute(target.query(f"SELECT {', '.join(map(quote, names)) or '1'} FROM {target.scope.relation}"))
 
 
 def _once(read: Callable[[], pa.Table]) -> Callable[[], pa.Table]:
@@ -181,16 +183,6 @@ def _columns(table: str, engine: Engine, pin: Pin) -> tuple[str, ...]:
         raise UnknownTable(name=table, ref=pin.ref, nearest=nearest(table, known))
     name = ".".join(quote(part) for part in table.split("."))
     return tuple(engine.query(f"SELECT * FROM {name} LIMIT 0", pin).column_names)
-
-
-def _insist_on_column(name: str, target: Target) -> None:
-    """Raise for an unknown column, naming those that come near it, or all, for a stranger has no other clue."""
-    if name.lower() in (column.lower() for column in target.columns):
-        return
-    near = nearest(name, target.columns)
-    if near == ".":
-        near = "; its columns are " + ", ".join(f"`{column}`" for column in target.columns)
-    raise UnknownColumn(name=name, table=target.table, nearest=near)
 
 
 def _is_limited(job: Job) -> bool:
