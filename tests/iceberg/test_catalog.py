@@ -202,6 +202,15 @@ def test_a_table_keeps_full_bounds_of_its_keys_and_is_partitioned_as_asked(catal
     )
 
 
+def test_a_table_that_can_not_be_made_leaves_no_file(catalog: SqlRefCatalog, write: Any, warehouse: Path) -> None:
+    write("raw.g", [1], "r")
+    files = set(warehouse.rglob("*"))
+    for name, ref, error in (("raw.G", "r", NameTaken), ("raw.h", "gone", UnknownRef), ("raw.h", MAIN, ReadOnlyTable)):
+        with pytest.raises(error):
+            catalog.create_table(name, SCHEMA, ref)
+    assert set(warehouse.rglob("*")) == files
+
+
 def test_two_tables_of_one_name_never_share_a_folder(catalog: SqlRefCatalog, warehouse: Path) -> None:
     catalog.create_ref("a")
     catalog.create_ref("b")

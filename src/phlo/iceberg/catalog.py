@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from pyiceberg.table import Table
+    from sqlalchemy import Connection
 
-    from phlo.iceberg.states import State
+    from phlo.iceberg.states import Kind, State
     from phlo.protocols import Change, Load, Publish, Ref, View
 
 
@@ -133,10 +134,11 @@ class SqlRefCatalog:
         """Create an empty table on a ref at a location of its own; ``partition_by`` like ``month(partition_date)``."""
         from phlo.iceberg import handles
 
+        with self.database.write() as connection:  # before a file is written for nothing
+            _check_free(connection, name, ref)
         pointer = handles.write_new_table(self.warehouse, name, schema, partition_by, keys)
         with self.database.write() as connection:
-            refs.writable(connection, ref, name)
-            _check_free(states.current(connection, ref), name, ref)
+            _check_free(connection, name, ref)
             states.put(connection, ref, name, Entry("table", pointer))
         return handles.open_table(self.database, ref, name, pointer)
 
@@ -151,10 +153,7 @@ class SqlRefCatalog:
     def put_view(self, name: str, view: View, ref: str) -> None:
         """Create or replace a view on a ref."""
         with self.database.write() as connection:
-            refs.writable(connection, ref, name)
-            state = states.current(connection, ref)
-            if name not in state or state[name].kind == "table":
-                _check_free(state, name, ref)
+            _check_free(connection, name, ref, replacing="view")
             states.put(connection, ref, name, Entry("view", states.definition(view)))
 
     def drop_view(self, name: str, ref: str) -> None:
@@ -168,8 +167,13 @@ class SqlRefCatalog:
 
     def record_reads(self, ref: str, names: Iterable[str]) -> None:
         """Add tables and views to the ref's read set; publish checks that main still has them as they were."""
-        with self.database.write() as connection:
-            refs.record_reads(connection, ref, names)
+        asked = set(names)
+        with self.database.read() as connection:  # most are known already, and a write waits for other writers
+            refs.check(connection, ref)
+            asked -= set(refs.reads(connection, ref))
+        if asked and ref != MAIN:
+            with self.database.write() as connection:
+                refs.record_reads(connection, ref, asked)
 
     def record_load(self, ref: str, load: Load) -> None:
         """Write a load onto the ref's ledger; the same ``load_id`` replaces, and the same partition."""
@@ -225,11 +229,12 @@ class SqlRefCatalog:
         return self._leases.hold(names, run_id, wait=wait, on_wait=on_wait)
 
 
-def _check_free(state: State, name: str, ref: str) -> None:
-    """Raise ``NameTaken`` if the name, in upper or lower case, is there: the engines do not tell case apart."""
+def _check_free(connection: Connection, name: str, ref: str, replacing: Kind | None = None) -> None:
+    """Lock the ref; raise ``NameTaken`` if it has the name, in upper or lower case: engines do not tell them apart."""
     split(name)
-    for taken, entry in state.items():
-        if taken.lower() == name.lower():
+    refs.writable(connection, ref, name)
+    for taken, entry in states.current(connection, ref).items():
+        if taken.lower() == name.lower() and not (taken == name and entry.kind == replacing):
             raise NameTaken(name=name, ref=ref, kind=entry.kind, taken=taken)
 
 
