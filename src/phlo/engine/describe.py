@@ -49,10 +49,10 @@ def answer(sql: str, pin: Pin, dialect: str, schema_of: Callable[[str], pa.Schem
     return None
 
 
-def explained(sql: str) -> tuple[str, str]:
+def take_explain(sql: str) -> tuple[str, str]:
     """Take EXPLAIN off a query: the word that DuckDB wants for it (empty without one), and the query.
 
-    >>> explained("EXPLAIN ANALYZE SELECT 1"), explained("SELECT 1")
+    >>> take_explain("EXPLAIN ANALYZE SELECT 1"), take_explain("SELECT 1")
     (('EXPLAIN ANALYZE', 'SELECT 1'), ('', 'SELECT 1'))
     """
     found = _EXPLAIN.fullmatch(sql)

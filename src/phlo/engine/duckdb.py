@@ -15,9 +15,9 @@ import duckdb
 import pyarrow as pa
 
 from phlo.engine.define import macros_for
-from phlo.engine.describe import answer, explained
+from phlo.engine.describe import answer, take_explain
 from phlo.engine.dialect import MACROS, parse, tables_in, to_duckdb
-from phlo.engine.failure import query_failed
+from phlo.engine.failure import explained
 from phlo.engine.guard import check_read_only
 from phlo.errors import QueryFailed, UnknownTable, nearest
 from phlo.iceberg import merge
@@ -55,7 +55,7 @@ class DuckDBEngine:
         found = answer(sql, pin, dialect, lambda name: self._schema(_known(name, pin), pin))
         if found is not None:
             return found
-        explain, query = explained(sql)
+        explain, query = take_explain(sql)
         tree = parse(query, dialect)
         check_read_only(tree)
         with self.connect(macros="") as con:
@@ -95,13 +95,17 @@ class DuckDBEngine:
         table has no ``partition_date``. Raises ``SchemaMismatch`` before anything is written.
         """
         table = self._table(name, rows.schema, ref, keys)
-        limits = merge.Limits(self.settings.memory_limit, self.settings.threads, self._spill())
+        limits = self.limits()
         if mode == "merge":
             return merge.merge(table, rows, keys, deduplication=deduplication, limits=limits)
         dated = PARTITION_COLUMN in table.schema().column_names
         if mode == "append" and dated and not partitions:
             return merge.append(table, rows, limits=limits)
         return merge.replace(table, rows, partitions if dated else (), limits=limits)
+
+    def limits(self) -> merge.Limits:
+        """What one write may use of the machine, with a folder of its own to spill to."""
+        return merge.Limits(self.settings.memory_limit, self.settings.threads, self._spill())
 
     # ── connections ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -197,19 +201,15 @@ class DuckDBEngine:
 
 def run(con: DuckDBPyConnection, statement: str, sql: str) -> pa.Table:
     """Run a statement to an Arrow table; errors are ``QueryFailed`` and speak of the user's ``sql``."""
-    try:
+    with explained(sql):
         relation = con.sql(statement)
         return relation.to_arrow_table() if relation is not None else pa.table({})
-    except duckdb.Error as error:
-        raise query_failed(error, sql) from error
 
 
 def _create_view(con: DuckDBPyConnection, name: str, select: str, sql: str) -> None:
-    try:
+    with explained(sql):
         con.execute(macros_for(select))
         con.execute(f"CREATE OR REPLACE VIEW {_quoted_name(name)} AS {select}")
-    except duckdb.Error as error:
-        raise query_failed(error, sql) from error
 
 
 def _known(name: str, pin: Pin) -> str:

@@ -1,0 +1,43 @@
+"""DuckDB's errors in words about the user's SQL."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from phlo.engine.failure import explained, query_failed
+from phlo.errors import QueryFailed
+
+
+def failure(sql: str, translated: str) -> QueryFailed:
+    """What the user hears when DuckDB refuses a translation."""
+    with pytest.raises(QueryFailed) as found, duckdb.connect() as con, explained(sql):
+        con.execute(translated)
+    return found.value
+
+
+def test_an_error_is_shown_on_the_line_that_the_engine_points_at() -> None:
+    error = failure("SELECT a,\n  Bad_Column\nFROM t", "SELECT a, Bad_Column FROM (SELECT 1 AS a)")
+    assert error.values["detail"].startswith('Binder Error: Referenced column "Bad_Column" not found')
+    assert error.next_step == "line 2: `Bad_Column`"
+
+
+def test_an_error_of_a_short_query_shows_it() -> None:
+    assert failure("SELECT 1 +", "SELECT nothing_there").next_step == "line 1: `SELECT 1 +`"
+
+
+def test_an_error_that_points_at_nothing_of_the_user_s_shows_the_query() -> None:
+    error = query_failed(ValueError("Out of Memory Error: 1 GB"), "SELECT a\nFROM t")
+    assert (str(error), error.next_step) == (
+        "The query failed: Out of Memory Error: 1 GB",
+        "in `SELECT a FROM t`",
+    )
+
+
+def test_an_empty_query_has_no_line_to_show() -> None:
+    assert query_failed(ValueError("Parser Error: nothing"), "").next_step == "line 1: ``"
+
+
+def test_what_is_no_error_of_the_engine_passes() -> None:
+    with pytest.raises(KeyError), explained("SELECT 1"):
+        raise KeyError("a")
