@@ -20,7 +20,7 @@ from phlo.engine.dialect.writer import write, write_as_read
 __all__ = ["MACROS", "known_functions", "parse", "tables_in", "to_duckdb"]
 
 MACROS: str = macro_sql()
-"""SQL that makes the macros; to be run once on each DuckDB connection that runs translated statements."""
+"""SQL that makes all macros on a DuckDB connection, each after those it calls."""
 
 _REGISTERED = (casts, datetimes, functions, operators, queries, strings)
 

@@ -61,6 +61,10 @@ def _as_bigint(name: str) -> Aggregate:
     return counted
 
 
+def _count_if(call: Node, over: Over, t: Translate) -> Node:
+    return over(fragment("count(CASE WHEN {0} THEN 1 END)", *(t(operand) for operand in call.expressions)))
+
+
 def _sum(call: Node, over: Over, t: Translate) -> Node:
     total = over(native("sum", *(t(operand) for operand in call.expressions)))
     kind = kind_of(call.expressions[0]).name
@@ -180,7 +184,7 @@ AGGREGATES: dict[str, Aggregate] = {
     "bitwise_and_agg": _as_bigint("bit_and"),
     "bitwise_or_agg": _as_bigint("bit_or"),
     "bitwise_xor_agg": _as_bigint("bit_xor"),
-    "count_if": _as_bigint("count_if"),
+    "count_if": _count_if,
     "sum": _sum,
     "avg": _avg,
     "max_by": _by("max_by", "max"),

@@ -23,8 +23,9 @@ _SIMPLE = (exp.Column, exp.Literal, exp.Identifier, exp.Null, exp.Boolean, exp.P
 def call_macro(name: str, operands: Sequence[Node]) -> Node:
     """Call the macro ``name``, giving typed parameters the operand of their untyped twin.
 
-    >>> call_macro("trino_divide", [exp.column("a"), exp.column("b")]).sql("duckdb")
-    'trino_divide(a, b, a, b)'
+    >>> from phlo.engine.dialect.writer import write
+    >>> write(call_macro("trino_divide", [exp.column("a"), exp.column("b")]))
+    'trino_divide("a", "b", "a", "b")'
     """
     parameters = signatures()[name][len(operands)]
     named = dict(zip((p for p in parameters if not p.startswith("t_")), operands, strict=True))
@@ -44,7 +45,7 @@ def _bound(name: str, parameters: tuple[str, ...], named: dict[str, Node]) -> Fr
     for parameter in parameters:
         operand = parameter.removeprefix("t_")
         literal = reference[operand]
-        arguments.append(literal.sql() if literal else f"v.{operand}")
+        arguments.append(literal.sql() if literal else f"v['{operand}']")
     fields = ", ".join(f"'{p}': {{{i}}}" for i, p in enumerate(bound))
     template = f"list_transform([{{{{{fields}}}}}], lambda v: {name}({', '.join(arguments)}))[1]"
     return fragment(template, *bound.values())

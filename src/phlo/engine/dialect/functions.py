@@ -23,7 +23,7 @@ from phlo.errors import nearest
 
 SAME_NAME = frozenset({
     "abs", "acos", "asin", "atan", "atan2", "cbrt", "coalesce", "concat_ws", "cos", "cosh", "degrees", "exp",
-    "grouping", "ln", "log10", "log2", "lower", "lpad", "map_entries", "map_keys", "map_values", "nullif", "pi",
+    "ln", "log10", "log2", "lower", "lpad", "map_entries", "map_keys", "map_values", "nullif", "pi",
     "radians", "rpad", "sin", "sinh", "sqrt", "starts_with", "tan", "tanh", "translate",
 })  # fmt: skip
 RENAMED = {
@@ -49,7 +49,7 @@ ALIASES = {
     "rand": "random",
 }
 _ARITY = {
-    "atan2": (2, 2), "chr": (1, 1), "coalesce": (2, 999), "concat_ws": (2, 999), "grouping": (1, 999), "lpad": (3, 3),
+    "atan2": (2, 2), "chr": (1, 1), "coalesce": (2, 999), "concat_ws": (2, 999), "lpad": (3, 3),
     "nullif": (2, 2), "pi": (0, 0), "power": (2, 2), "random": (0, 0), "rpad": (3, 3), "starts_with": (2, 2),
     "translate": (3, 3), "uuid": (0, 0),
 }  # fmt: skip
@@ -128,6 +128,10 @@ def _map(node: Node, t: Translate) -> Node:
     return native("map", *(t(operand) for operand in node.expressions))
 
 
+def _grouping(node: Node, t: Translate) -> Node:
+    return fragment("CAST({0} AS INTEGER)", native("grouping", *(t(operand) for operand in node.expressions)))
+
+
 def _element_at(node: Node, t: Translate) -> Node:
     container, index = node.expressions
     position = index if isinstance(index, exp.Literal) and not index.is_string else None
@@ -147,6 +151,7 @@ SPECIAL: dict[str, Rule] = {
     "cardinality": _cardinality,
     "concat": _concat,
     "element_at": _element_at,
+    "grouping": _grouping,
     "greatest": _extreme("greatest"),
     "least": _extreme("least"),
     "map": _map,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 MICROSECONDS = 6  # the digits of a second that an Iceberg timestamp has
+MONTHS = 12  # in the place of digits: an interval of years and months
 
 
 class Kind(NamedTuple):
@@ -90,6 +91,8 @@ def kind_of(node: Node | None, depth: int = 0) -> Kind:
         return _arithmetic(node, depth)
     if isinstance(node, exp.Case | exp.If | exp.Coalesce):
         return _branches(node, depth)
+    if isinstance(node, exp.Interval):
+        return Kind("interval", MONTHS if str(node.args.get("unit")).upper()[:4] in ("YEAR", "MONT") else 3)
     return Kind(_SINGLE.get(type(node), ""), 3)
 
 
@@ -98,7 +101,6 @@ _SINGLE: dict[type[Node], str] = {
     exp.CurrentDate: "date",
     exp.CurrentTimestamp: "timestamptz",
     exp.Localtimestamp: "timestamp",
-    exp.Interval: "interval",
     exp.Array: "array",
     exp.Boolean: "boolean",
     exp.Extract: "integer",

@@ -55,22 +55,21 @@ def _pairs(node: Node, position: int, first: str, second: str, t: Translate) -> 
 
 
 def _map_filter(node: Node, t: Translate) -> Node:
-    body = _pairs(node, 1, "phlo_p.key", "phlo_p.value", t)
+    body = _pairs(node, 1, "phlo_p['key']", "phlo_p['value']", t)
     return fragment("map_from_entries(list_filter(map_entries({0}), lambda phlo_p: {1}))", t(node.expressions[0]), body)
 
 
+_REMADE = "map_from_entries(list_transform(map_entries({0}), lambda phlo_p: {{'key': KEY, 'value': VALUE}}))"
+
+
 def _transform_values(node: Node, t: Translate) -> Node:
-    body = _pairs(node, 1, "phlo_p.key", "phlo_p.value", t)
-    template = "map_from_entries(list_transform(map_entries({0}), lambda phlo_p: {{'key': phlo_p.key, 'value': {1}}}))"
-    return fragment(template, t(node.expressions[0]), body)
+    body = _pairs(node, 1, "phlo_p['key']", "phlo_p['value']", t)
+    return fragment(_REMADE.replace("KEY", "phlo_p['key']").replace("VALUE", "{1}"), t(node.expressions[0]), body)
 
 
 def _transform_keys(node: Node, t: Translate) -> Node:
-    body = _pairs(node, 1, "phlo_p.key", "phlo_p.value", t)
-    template = (
-        "map_from_entries(list_transform(map_entries({0}), lambda phlo_p: {{'key': {1}, 'value': phlo_p.value}}))"
-    )
-    return fragment(template, t(node.expressions[0]), body)
+    body = _pairs(node, 1, "phlo_p['key']", "phlo_p['value']", t)
+    return fragment(_REMADE.replace("KEY", "{1}").replace("VALUE", "phlo_p['value']"), t(node.expressions[0]), body)
 
 
 def _zip_with(node: Node, t: Translate) -> Node:

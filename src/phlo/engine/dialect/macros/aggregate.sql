@@ -34,4 +34,4 @@ CREATE OR REPLACE MACRO phlo_percentiles_of
 CREATE OR REPLACE MACRO phlo_greatest(options) AS CASE WHEN phlo_has_null(options) THEN NULL ELSE list_max(options) END;
 CREATE OR REPLACE MACRO phlo_least(options) AS CASE WHEN phlo_has_null(options) THEN NULL ELSE list_min(options) END;
 CREATE OR REPLACE MACRO phlo_histogram(counts) AS map_from_entries(list_transform(
-    map_entries(counts), lambda entry: {'key': entry.key, 'value': entry.value::BIGINT}));
+    map_entries(counts), lambda entry: {'key': entry['key'], 'value': entry['value']::BIGINT}));

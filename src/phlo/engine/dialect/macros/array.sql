@@ -76,7 +76,7 @@ CREATE OR REPLACE MACRO trino_map_concat
 CREATE OR REPLACE MACRO trino_map_from_entries(entries) AS map_from_entries(entries);
 CREATE OR REPLACE MACRO phlo_map_agg(keys, vals) AS map_from_entries(list_filter(
     list_transform(range(1, len(keys) + 1), lambda i: {'key': keys[i], 'value': vals[i]}),
-    lambda entry, i: entry.key IS NOT NULL AND list_position(keys, entry.key) = i));
+    lambda entry, i: entry['key'] IS NOT NULL AND list_position(keys, entry['key']) = i));
 CREATE OR REPLACE MACRO phlo_multimap_agg(keys, vals) AS map_from_entries(list_transform(
     list_filter(list_distinct(keys), lambda k: k IS NOT NULL), lambda k: {'key': k, 'value': list_transform(
         list_filter(range(1, len(keys) + 1), lambda i: keys[i] = k), lambda i: vals[i])}));

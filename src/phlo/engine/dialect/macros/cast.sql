@@ -81,8 +81,9 @@ CREATE OR REPLACE MACRO trino_to_timestamptz
 CREATE OR REPLACE MACRO phlo_timestamp_to_varchar(x, p) AS strftime(x, '%Y-%m-%d %H:%M:%S') || CASE
     WHEN p = 0 THEN '' ELSE '.' || substr(strftime(x, '%f'), 1, p) END;
 CREATE OR REPLACE MACRO phlo_milliseconds(x) AS (epoch_us(x) // 1000)::BIGINT;
-CREATE OR REPLACE MACRO phlo_interval_to_varchar(x) AS CASE
-    WHEN datepart('month', x) <> 0 OR datepart('year', x) <> 0 THEN
+-- p of 12: an interval of months, also where it is zero.
+CREATE OR REPLACE MACRO phlo_interval_to_varchar(x, p) AS CASE
+    WHEN p = 12 OR datepart('month', x) <> 0 OR datepart('year', x) <> 0 THEN
         CASE WHEN datepart('year', x) * 12 + datepart('month', x) < 0 THEN '-' ELSE '' END
         || abs(datepart('year', x)) || '-' || abs(datepart('month', x))
     ELSE CASE WHEN phlo_milliseconds(x) < 0 THEN '-' ELSE '' END
@@ -96,7 +97,7 @@ CREATE OR REPLACE MACRO trino_to_varchar
         WHEN p = 0 THEN '' ELSE '.' || substr(strftime(DATE '2000-01-01' + x, '%f'), 1, p) END,
     (t_x TIMESTAMP, x, p) AS phlo_timestamp_to_varchar(x, p),
     (t_x TIMESTAMPTZ, x, p) AS phlo_timestamp_to_varchar(timezone('UTC', x), p) || ' UTC',
-    (t_x INTERVAL, x, p) AS phlo_interval_to_varchar(x), (t_x UUID, x, p) AS x::VARCHAR;
+    (t_x INTERVAL, x, p) AS phlo_interval_to_varchar(x, p), (t_x UUID, x, p) AS x::VARCHAR;
 -- Text is cut at n characters; a number that needs more is an error.
 CREATE OR REPLACE MACRO trino_to_varchar_of
     (t_x VARCHAR, x, p, n) AS substr(x, 1, n),

@@ -6,27 +6,25 @@ CREATE OR REPLACE MACRO phlo_decimal(x) AS coalesce(x, NULL::DECIMAL(1, 0));
 CREATE OR REPLACE MACRO phlo_precision(x) AS
     CAST(regexp_extract(typeof(phlo_decimal(x)), '\((\d+),', 1) AS INTEGER);
 CREATE OR REPLACE MACRO phlo_scale(x) AS CAST(regexp_extract(typeof(phlo_decimal(x)), ',(\d+)\)', 1) AS INTEGER);
+CREATE OR REPLACE MACRO phlo_larger_scale(a, b) AS greatest(phlo_scale(a), phlo_scale(b));
 
 -- Trino: scale max(s1, s2), precision p1 + s2 + max(0, s2 - s1), rounded half up. DuckDB's exact division rounds half to
--- even, so a quotient that is exact with one digit more is rounded from that digit.
-CREATE OR REPLACE MACRO phlo_quotient_scale(a, b) AS greatest(phlo_scale(a), phlo_scale(b));
-CREATE OR REPLACE MACRO phlo_quotient_type(a, b) AS phlo_decimal_type(
-    least(38, phlo_precision(a) + phlo_scale(b) + greatest(0, phlo_scale(b) - phlo_scale(a))),
-    phlo_quotient_scale(a, b));
+-- even, so a quotient that is exact with one digit more is rounded from that digit. Lambdas bind the operands and the
+-- longer quotient once: without them each level of nesting would multiply the time to plan by thirty.
 CREATE OR REPLACE MACRO phlo_dividend(a, b) AS cast_to_type(a, phlo_decimal_type(
-    least(phlo_precision(a), 37 - phlo_scale(b) - phlo_quotient_scale(a, b) + phlo_scale(a)), phlo_scale(a)));
-CREATE OR REPLACE MACRO phlo_longer_quotient(a, b) AS
-    decimal_division(phlo_dividend(a, b), phlo_decimal(b), phlo_quotient_scale(a, b) + 1);
-CREATE OR REPLACE MACRO phlo_quotient(a, b) AS cast_to_type(
-    CASE
-        WHEN phlo_longer_quotient(a, b) * phlo_decimal(b) = phlo_decimal(a)
-        THEN round(phlo_longer_quotient(a, b), phlo_quotient_scale(a, b))
-        ELSE decimal_division(phlo_dividend(a, b), phlo_decimal(b), phlo_quotient_scale(a, b))
-    END,
-    phlo_quotient_type(a, b));
--- One lambda binds both operands once: without it each level of nesting would multiply the time to plan by thirty.
-CREATE OR REPLACE MACRO phlo_divide_decimals(a, b) AS
-    list_transform([{'a': a, 'b': b}], lambda pair: phlo_quotient(pair.a, pair.b))[1];
+    least(phlo_precision(a), 37 - phlo_scale(b) - phlo_larger_scale(a, b) + phlo_scale(a)), phlo_scale(a)));
+CREATE OR REPLACE MACRO phlo_divide_decimals(a, b) AS list_transform(
+    [{'a': phlo_decimal(a), 'b': phlo_decimal(b)}], lambda p: list_transform(
+        [decimal_division(phlo_dividend(p['a'], p['b']), p['b'], phlo_larger_scale(p['a'], p['b']) + 1)],
+        lambda longer: cast_to_type(
+            CASE
+                WHEN longer * p['b'] = p['a'] THEN round(longer, phlo_larger_scale(p['a'], p['b']))
+                ELSE decimal_division(phlo_dividend(p['a'], p['b']), p['b'], phlo_larger_scale(p['a'], p['b']))
+            END,
+            phlo_decimal_type(
+                least(38, phlo_precision(p['a']) - phlo_scale(p['a']) + phlo_scale(p['b'])
+                          + phlo_larger_scale(p['a'], p['b'])),
+                phlo_larger_scale(p['a'], p['b']))))[1])[1];
 
 CREATE OR REPLACE MACRO trino_divide
     (t_a BIGINT, t_b BIGINT, a, b) AS a // b,
@@ -37,12 +35,12 @@ CREATE OR REPLACE MACRO trino_divide
 
 -- Trino: scale max(s1, s2), digits before the point those of the smaller operand.
 CREATE OR REPLACE MACRO phlo_remainder(a, b) AS cast_to_type(phlo_decimal(a) % phlo_decimal(b), phlo_decimal_type(
-    least(phlo_precision(a) - phlo_scale(a), phlo_precision(b) - phlo_scale(b)) + phlo_quotient_scale(a, b),
-    phlo_quotient_scale(a, b)));
+    least(phlo_precision(a) - phlo_scale(a), phlo_precision(b) - phlo_scale(b)) + phlo_larger_scale(a, b),
+    phlo_larger_scale(a, b)));
 CREATE OR REPLACE MACRO trino_mod
     (t_a BIGINT, t_b BIGINT, a, b) AS a % b,
     (t_a DECIMAL, t_b DECIMAL, a, b) AS
-        list_transform([{'a': a, 'b': b}], lambda pair: phlo_remainder(pair.a, pair.b))[1],
+        list_transform([{'a': a, 'b': b}], lambda pair: phlo_remainder(pair['a'], pair['b']))[1],
     (t_a FLOAT, t_b FLOAT, a, b) AS (a % b)::FLOAT,
     (t_a DOUBLE, t_b DOUBLE, a, b) AS a::DOUBLE % b::DOUBLE;
 
