@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from phlo.declarations import Quality
+    from phlo.declarations import Check, Quality
     from phlo.protocols import Engine, Pin
-    from phlo.quality.protocol import Check
+
+__all__ = ["CheckResult", "run_checks"]
 
 PARTITION = "partition_date"
 
