@@ -10,14 +10,13 @@ import inspect
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from phlo.errors import InvalidDate, InvalidDeclaration, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from phlo.quality.checks import Check
 
 MergeStrategy = Literal["merge", "append", "replace"]
 Deduplication = Literal["last", "first", "hash"]
@@ -77,6 +76,25 @@ class Ingestion:
     def rejected_table(self) -> str:
         """Where its rejected rows go."""
         return f"{REJECTED}.{self.table_name}"
+
+
+@runtime_checkable
+class Check(Protocol):
+    """Judges rows: ``execute`` gets a pandas DataFrame and returns ``{"passed", "violations", "total"}``.
+
+    It may add ``"message"`` (one sentence) and ``"rows"`` (some violating rows, as dicts). A ``name`` attribute, where
+    there is one, names the check in results; else its class does.
+
+    >>> class Weekdays:
+    ...     def execute(self, df):
+    ...         late = int((df["day"] > 5).sum())
+    ...         return {"passed": late == 0, "violations": late, "total": len(df)}
+    >>> isinstance(Weekdays(), Check)
+    True
+    """
+
+    def execute(self, df: Any) -> Mapping[str, Any]:
+        """Judge the rows of a pandas DataFrame."""
 
 
 @dataclass(frozen=True)

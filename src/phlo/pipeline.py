@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from phlo.plan import Plan
     from phlo.profiles import Lake
     from phlo.protocols import Publish
-    from phlo.quality.runner import CheckResult
+    from phlo.quality.results import CheckResult
     from phlo.transform.run import TransformResult
 
 ATTEMPTS = 3

@@ -1,5 +1,6 @@
 """The public door of quality checks: the decorator, the built-in checks and what a check of your own must look like."""
 
+from phlo.declarations import Check
 from phlo.quality.checks import (
     CountCheck,
     CustomSQLCheck,
@@ -11,7 +12,7 @@ from phlo.quality.checks import (
     UniqueCheck,
 )
 from phlo.quality.decorator import phlo_quality
-from phlo.quality.protocol import Check, Measure, Outcome, Scope, SQLCheck
+from phlo.quality.protocol import Measure, Outcome, Scope, SQLCheck
 
 __all__ = [
     "Check",

@@ -11,6 +11,7 @@ import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from phlo.declarations import Check
 from phlo.quality.arguments import (
     built_in,
     read_column,
@@ -22,7 +23,7 @@ from phlo.quality.arguments import (
     wrong,
 )
 from phlo.quality.literals import Bound, literal, quote
-from phlo.quality.protocol import Check, Measure, MeasuredCheck, Outcome, Scope, SQLCheck, within
+from phlo.quality.protocol import Measure, MeasuredCheck, Outcome, Scope, SQLCheck, within
 from phlo.quality.table_checks import CountCheck, CustomSQLCheck, FreshnessCheck
 
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ import inspect
 import re
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Required, TypedDict, TypeVar, Unpack
 
-from phlo.declarations import Quality, Source, declared, reject_unknown_options
+from phlo.declarations import Check, Quality, Source, declared, reject_unknown_options
 from phlo.errors import InvalidDeclaration, nearest
-from phlo.quality.protocol import Check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

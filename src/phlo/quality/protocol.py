@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
+from phlo.declarations import Check
+
 if TYPE_CHECKING:
     import datetime as dt
 
@@ -18,25 +20,6 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 """How many violating rows a result carries."""
-
-
-@runtime_checkable
-class Check(Protocol):
-    """Judges rows: ``execute`` gets a pandas DataFrame and returns ``{"passed", "violations", "total"}``.
-
-    It may add ``"message"`` (one sentence) and ``"rows"`` (some violating rows, as dicts). A ``name`` attribute, where
-    there is one, names the check in results; else its class does.
-
-    >>> class Weekdays:
-    ...     def execute(self, df):
-    ...         late = int((df["day"] > 5).sum())
-    ...         return {"passed": late == 0, "violations": late, "total": len(df)}
-    >>> isinstance(Weekdays(), Check)
-    True
-    """
-
-    def execute(self, df: Any) -> Mapping[str, Any]:
-        """Judge the rows of a pandas DataFrame."""
 
 
 @dataclass(frozen=True)

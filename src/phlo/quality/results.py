@@ -11,8 +11,7 @@ from phlo.quality.protocol import SHOWN, Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from phlo.declarations import Quality
-    from phlo.quality.protocol import Check
+    from phlo.declarations import Check, Quality
 
 
 @dataclass(frozen=True)
