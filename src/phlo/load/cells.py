@@ -45,10 +45,13 @@ def kind_of(arrow: pa.DataType) -> str:
 
 
 def _int(value: Any, column: Column) -> int:
-    number = _decimal_of(value, "is not a whole number")
-    if number != number.to_integral_value():
-        raise Unfit("is not a whole number")
-    whole = int(number)
+    if isinstance(value, float) and value.is_integer():
+        whole = int(value)  # exactly; its shortest decimal form may be another number
+    else:
+        number = _decimal_of(value, "is not a whole number")
+        if number != number.to_integral_value():
+            raise Unfit("is not a whole number")
+        whole = int(number)
     low, high = column.bounds or (-(2 ** (column.type.bit_width - 1)), 2 ** (column.type.bit_width - 1) - 1)
     if not low <= whole <= high:
         raise Unfit(f"is not in {low} to {high}")

@@ -22,9 +22,10 @@ def encode(row: Mapping[Any, Any]) -> str:
     '{"_id":"ä","at":"2024-01-20","price":"1.10","x":null}'
     """
     try:
-        return _ENCODER.encode(row if isinstance(row, dict) else dict(row))
+        text = _ENCODER.encode(row if isinstance(row, dict) else dict(row))
     except (TypeError, ValueError):
-        return _ENCODER.encode(_clean(row, 0))
+        text = _ENCODER.encode(_clean(row, 0))
+    return text if text.isascii() else _in_utf8(text)
 
 
 def decode(text: str) -> dict[str, Any]:
@@ -47,11 +48,6 @@ def as_text(value: Any) -> str:
     return str(json.loads(text)) if text.startswith('"') else text
 
 
-def escape_surrogates(text: str) -> str:
-    """Rewrite JSON whose strings hold half a character, which UTF-8 can't, with escapes."""
-    return json.dumps(json.loads(text), separators=(",", ":"))
-
-
 MAX_DEPTH = 100
 
 
@@ -70,6 +66,15 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):  # NumPy's scalars and arrays
         return value.tolist()
     return None if type(value).__name__ == "NAType" else str(value)
+
+
+def _in_utf8(text: str) -> str:
+    """Give JSON that UTF-8 can hold: half a character (a lone surrogate) is written as an escape."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(json.loads(text), separators=(",", ":"))
+    return text
 
 
 def _dump(value: Any) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from phlo.errors import StagingFailed, UnusableRows
 from phlo.load.extract import pages
-from phlo.load.rows import encode, escape_surrogates
+from phlo.load.rows import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -189,10 +189,7 @@ class _Writer:
 
         if not self._texts:
             return
-        try:
-            array = pa.array(self._texts, pa.string())
-        except UnicodeEncodeError:
-            array = pa.array([text if _is_utf8(text) else escape_surrogates(text) for text in self._texts], pa.string())
+        array = pa.array(self._texts, pa.string())
         self._texts, self._size = [], 0
         self._append("json", pa.table({"row": array}))
 
@@ -242,14 +239,6 @@ def _finish(unfinished: Path, folder: Path, staged: Staged) -> None:
     }
     (unfinished / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     os.replace(unfinished, folder)  # noqa: PTH105  the atomic step
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _size(file: Path) -> int:
