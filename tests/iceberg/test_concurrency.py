@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from phlo.iceberg.catalog import SqlRefCatalog
 
-ROUNDS = 12
+ROUNDS = 10
 
 COUNT = """
-import json, sys
+import json, sys, time
 from pathlib import Path
 from phlo.errors import PublishConflict
 from phlo.iceberg.catalog import SqlRefCatalog
@@ -26,6 +26,7 @@ from phlo.protocols import Load, View
 uri, warehouse, who, rounds = sys.argv[1:]
 catalog = SqlRefCatalog(uri, Path(warehouse))
 conflicts = published = 0
+print("ready", flush=True)
 sys.stdin.readline()  # both begin at once
 while published < int(rounds):
     ref = f"{who}-{published}-{conflicts}"
@@ -36,6 +37,7 @@ while published < int(rounds):
     for name in ("gold.a", "gold.b"):
         catalog.put_view(name, View(str(a + 1)), ref)
     catalog.record_load(ref, Load("raw.g", ref, ref))
+    time.sleep(0.005)  # or else they may never meet
     try:
         catalog.publish(ref)
         published += 1
@@ -54,6 +56,7 @@ from phlo.iceberg.catalog import SqlRefCatalog
 
 uri, warehouse, who, rounds = sys.argv[1:]
 catalog = SqlRefCatalog(uri, Path(warehouse))
+print("ready", flush=True)
 sys.stdin.readline()
 done = 0
 while done < int(rounds):
@@ -76,6 +79,9 @@ def start(code: str, uri: str, warehouse: Path, rounds: int) -> list[subprocess.
         )
         for who in (1, 2)
     ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("go\n")

@@ -37,9 +37,9 @@ def test_many_processes_may_be_the_first(catalog_uri: str, warehouse: Path) -> N
         "catalog = SqlRefCatalog(sys.argv[1], Path(sys.argv[2])); catalog.create_ref(sys.argv[3])"
     )
     command = [sys.executable, "-c", code, catalog_uri, str(warehouse)]
-    processes = [subprocess.Popen([*command, f"r{n}"]) for n in range(3)]
-    assert [process.wait(60) for process in processes] == [0, 0, 0]
-    assert len(SqlRefCatalog(catalog_uri, warehouse).refs()) == 3
+    processes = [subprocess.Popen([*command, f"r{n}"]) for n in range(2)]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    assert len(SqlRefCatalog(catalog_uri, warehouse).refs()) == 2
 
 
 def test_many_threads_may_be_the_first(catalog_uri: str, warehouse: Path) -> None:
