@@ -142,10 +142,24 @@ def test_create_workflow_outside_a_project_is_an_error(tmp_path: Path) -> None:
     assert "error[no-project]" in done.stderr
 
 
-def test_a_new_project_passes_its_tests(root: Path) -> None:
+def test_a_new_project_and_what_is_created_in_it_pass_their_tests(root: Path) -> None:
+    quality = ("--type", "quality", "--domain", "nightscout", "--table", "glucose_entries", "--unique-key", "_id")
+    phlo("create-workflow", *OPTIONS, cwd=root)
+    phlo("create-workflow", *quality, cwd=root)
     done = phlo("test", cwd=root / "workflows")
     assert done.returncode == 0, done.stdout
-    assert "passed" in done.stdout
+    assert "tests/test_nightscout_glucose_entries.py ..." in done.stdout
+    assert "tests/test_nightscout_glucose_entries_quality.py .." in done.stdout
+
+
+@pytest.mark.slow
+def test_the_glucose_platform_passes_its_tests(tmp_path: Path) -> None:
+    phlo("init", "glucose-platform", "--template", "glucose", cwd=tmp_path)
+    done = phlo("test", cwd=tmp_path / "glucose-platform")
+    assert done.returncode == 0, done.stdout
+    nightscout = phlo("test", "nightscout", "--collect-only", "-q", cwd=tmp_path / "glucose-platform")
+    assert "test_metrics_of_days_and_hours" in nightscout.stdout
+    assert "test_workflows" not in nightscout.stdout
 
 
 def test_a_domains_tests_run_alone_with_options_for_pytest(root: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -200,6 +202,23 @@ def test_an_answer_that_can_not_be_is_refused_with_what_would_do(root: Path, ans
         create(root, **{answer: value})
     assert error.value.next_step
     assert snapshot(root) == before
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_what_it_writes_is_linted_and_formatted(root: Path, existing: bool) -> None:
+    create(root, unique_key="id, line", path="entries.json")
+    create(root, kind="quality")
+    if existing:  # the schema class stays, the rest is written for it
+        (root / WORKFLOW).unlink()
+        (root / TEST).unlink()
+        create(root, cron="")
+    create(root, table="other")
+    rules = ["--isolated", "--line-length", "120"]
+    lint = [sys.executable, "-m", "ruff", "check", *rules, "--select", "E,F,I,B,UP,W", "."]
+    style = [sys.executable, "-m", "ruff", "format", *rules, "--check", "."]
+    for command in (lint, style):
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_domains_are_folded_to_package_names(root: Path) -> None:

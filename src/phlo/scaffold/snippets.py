@@ -72,17 +72,16 @@ def $table(partition_date: str):
 INGESTION_TEST = Template('''\
 """Tests of $domain.$table."""
 
-from phlo.testing import validate
+from phlo.testing import $helpers
 
 from $package.ingestion.$domain.$table import $table
 from $package.schemas.$domain import $model
 
-KEYS = $keys
-
+KEYS = $key_list
+$loads
 
 def test_a_row_without_its_unique_key_is_rejected():
-    names = [KEYS] if isinstance(KEYS, str) else KEYS
-    result = validate($model, [dict.fromkeys(names)])
+    result = validate($model, [dict.fromkeys(KEYS)], unique_key=KEYS)
     assert len(result.rejected) == 1
 
 
@@ -90,6 +89,18 @@ def test_the_source_can_be_made_for_a_day():
     source = $table("2024-01-20")
     assert "$table" in source.resources
 ''')
+
+LOAD_TEST = Template("""\
+ROW = $row  # one row as the source sends it: extend it along with the schema
+
+
+def test_a_row_is_there_once_however_often_it_comes():
+    loaded = run_ingestion($table, rows=[ROW, ROW])
+    assert loaded.rejected == []
+    assert len(loaded.rows) == 1
+
+""")
+"""Only for a schema that was written along with it: what rows another one wants is not known."""
 
 QUALITY = Template('''\
 """
@@ -116,11 +127,17 @@ def ${short}_quality():
 QUALITY_TEST = Template('''\
 """Tests of the checks of $table."""
 
-from phlo.declarations import declared
+from phlo.testing import check_rows
+
+from $package.quality.$domain.$short import ${short}_quality
+
+ROW = $row
 
 
-def test_the_checks_are_declared():
-    import $package.quality.$domain.$short  # noqa: F401
+def test_rows_with_their_unique_key_pass():
+    assert all(result.passed for result in check_rows(${short}_quality, [ROW]))
 
-    assert "$table" in [each.table for each in declared]
+
+def test_a_unique_key_that_is_there_twice_is_found():
+    assert not all(result.passed for result in check_rows(${short}_quality, [ROW, ROW]))
 ''')

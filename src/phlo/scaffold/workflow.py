@@ -17,7 +17,15 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from phlo.errors import InvalidAnswer, SchemaFileBroken, WorkflowExists
-from phlo.scaffold.snippets import INGESTION, INGESTION_TEST, QUALITY, QUALITY_TEST, SCHEMA_CLASS, SCHEMA_FILE
+from phlo.scaffold.snippets import (
+    INGESTION,
+    INGESTION_TEST,
+    LOAD_TEST,
+    QUALITY,
+    QUALITY_TEST,
+    SCHEMA_CLASS,
+    SCHEMA_FILE,
+)
 
 Kind = Literal["ingestion", "quality"]
 
@@ -57,6 +65,11 @@ class _Answers:
     @property
     def model(self) -> str:
         return "Raw" + "".join(part.capitalize() for part in self.short.split("_"))
+
+    @property
+    def row(self) -> str:
+        """A row that has nothing but its key, as Python source."""
+        return json.dumps({key: str(number) for number, key in enumerate(self.keys, 1)})
 
     @property
     def source(self) -> str:
@@ -133,12 +146,17 @@ def _ingestion(root: Path, answers: _Answers) -> dict[Path, str]:
         "title": f"{answers.domain} {answers.short.replace('_', ' ')}",
         "model": answers.model,
         "keys": answers.source,
+        "key_list": json.dumps(list(answers.keys)),
         "schedule": f"    cron={json.dumps(answers.cron)},\n" if answers.cron else "",
         "base_url": json.dumps(answers.base_url),
         "path": json.dumps(answers.path),
     }
-    new_model = {} if text is None else {schema: text}
-    return {**new_model, workflow: INGESTION.substitute(values), test: INGESTION_TEST.substitute(values)}
+    if text is None:
+        test_text = INGESTION_TEST.substitute(values, helpers="validate", loads="")
+        return {workflow: INGESTION.substitute(values), test: test_text}
+    loads = LOAD_TEST.substitute(values, row=answers.row).rstrip() + "\n"
+    test_text = INGESTION_TEST.substitute(values, helpers="run_ingestion, validate", loads=loads)
+    return {schema: text, workflow: INGESTION.substitute(values), test: test_text}
 
 
 def _quality(root: Path, answers: _Answers) -> dict[Path, str]:
@@ -153,17 +171,18 @@ def _quality(root: Path, answers: _Answers) -> dict[Path, str]:
         "table": answers.table if "." in answers.table else f"raw.{answers.table}",
         "short": answers.short,
         "keys": json.dumps(list(answers.keys)),
+        "row": answers.row,
     }
     return {workflow: QUALITY.substitute(values), test: QUALITY_TEST.substitute(values)}
 
 
 def _require_new(root: Path, workflow: Path, test: Path, answers: _Answers) -> None:
-    for file in (workflow, test):
-        if (root / file).exists():
-            raise WorkflowExists(table=answers.short, file=file)
     for file in sorted((root / answers.folder).rglob("*.py")):
         if answers.short in _declared_tables(file):
             raise WorkflowExists(table=answers.short, file=file.relative_to(root))
+    for file in (workflow, test):
+        if (root / file).exists():
+            raise WorkflowExists(table=answers.short, file=file)
 
 
 def _declared_tables(file: Path) -> set[str]:
