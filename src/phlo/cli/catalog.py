@@ -1,0 +1,223 @@
+"""``phlo catalog`` and ``phlo rejected``: tables, their snapshots, and the rows that validation refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from phlo.cli.render import current_lake, dump, plural, say, table
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterator
+
+    from phlo.inspect import Description, RejectedRow, RejectedTable
+    from phlo.profiles import Lake
+    from phlo.protocols import Pin
+
+WIDE = 100
+"""Characters of a rejected row that a terminal shows; --json has it whole."""
+
+
+def state_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say which state is looked at, and --json."""
+    command = click.option("--json", "as_json", is_flag=True, help="Print the records as JSON.")(command)
+    at = "Look at what was published at that time (ISO 8601; without a zone UTC)."
+    command = click.option("--as-of", metavar="TIME", help=at)(command)
+    return click.option("--ref", metavar="REF", help="The branch to look at (default: main).")(command)
+
+
+@click.group()
+def catalog() -> None:
+    """Look at tables and their snapshots."""
+
+
+@catalog.command("tables")
+@click.option("--schema", metavar="NAME", default="", help="Only the tables of this schema, such as raw or silver.")
+@state_options
+def list_tables(schema: str, ref: str | None, as_of: str | None, as_json: bool) -> None:
+    """List tables and views with their sizes."""
+    from phlo.inspect import tables
+
+    lake, pin = _state(ref, as_of)
+    found = tables(lake.catalog, pin, schema)
+    if as_json:
+        click.echo(dump(found))
+    elif found:
+        rows = [
+            (
+                t.name,
+                t.kind,
+                _count(t.rows),
+                _count(t.files),
+                _size(t.bytes) if t.kind == "table" else "",
+                _time(t.modified),
+            )
+            for t in found
+        ]
+        click.echo(table(rows, ["table", "kind", "rows", "files", "size", "modified (UTC)"], right=(2, 3, 4)))
+    else:
+        say(f"There are no tables on {pin.ref} yet: `phlo run` loads, checks and publishes.")
+
+
+@catalog.command()
+@click.argument("name", metavar="TABLE")
+@state_options
+def describe(name: str, ref: str | None, as_of: str | None, as_json: bool) -> None:
+    """Show where a table is, how large it is, its partitioning, current snapshot and columns."""
+    from phlo.inspect import describe as described
+
+    lake, pin = _state(ref, as_of)
+    found = described(lake.catalog, pin, name)
+    click.echo(dump(found) if as_json else "\n".join(_description(found)))
+
+
+@catalog.command()
+@click.argument("name", metavar="TABLE")
+@click.option("--limit", type=click.IntRange(1), help="Show that many of the newest snapshots.")
+@state_options
+def history(name: str, limit: int | None, ref: str | None, as_of: str | None, as_json: bool) -> None:
+    """List a table's snapshots, newest first; `phlo history` lists what was published."""
+    from phlo.inspect import history as snapshots
+
+    lake, pin = _state(ref, as_of)
+    found = snapshots(lake.catalog, pin, name, limit)
+    if as_json:
+        click.echo(dump(found))
+    elif found:
+        rows = [(_time(s.at), str(s.id), s.operation, s.added, s.deleted, s.rows, s.files) for s in found]
+        click.echo(table(rows, ["time (UTC)", "snapshot", "operation", "added", "deleted", "rows", "files"]))
+    else:
+        say(f"{name} has no snapshots: it was never written, or is a view.")
+
+
+@click.group()
+def rejected() -> None:
+    """Look at the rows that validation refused."""
+
+
+@rejected.command("list")
+@state_options
+def list_rejected(ref: str | None, as_of: str | None, as_json: bool) -> None:
+    """Count the rejected rows of each table, by what is wrong with them."""
+    from phlo.inspect import rejected_summary
+
+    lake, pin = _state(ref, as_of)
+    found = rejected_summary(lake.engine, pin)
+    if as_json:
+        click.echo(dump(found))
+    elif found:
+        rows = [(each.table, each.rows, _days(each), _columns(each), each.example) for each in found]
+        click.echo(table(rows, ["table", "rows", "days", "columns", "for example"]))
+    else:
+        say(f"There are no rejected rows on {pin.ref}.")
+
+
+@rejected.command("show")
+@click.argument("name", metavar="TABLE")
+@click.option("--partition", metavar="DATE", help="Only the rows of this UTC day (YYYY-MM-DD).")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Show that many rows.")
+@state_options
+def show_rejected(
+    name: str, partition: str | None, limit: int, ref: str | None, as_of: str | None, as_json: bool
+) -> None:
+    """Show a table's rejected rows and the reasons, newest partitions first."""
+    from phlo.declarations import parse_partition
+    from phlo.inspect import rejected_rows
+
+    day = parse_partition(partition) if partition else None
+    lake, pin = _state(ref, as_of)
+    found = rejected_rows(lake.engine, pin, name, limit=limit + 1, partition=day)
+    if as_json:
+        click.echo(dump(found[:limit]))
+    elif found:
+        _print_rejected(found[:limit], more=len(found) > limit)
+    else:
+        say(f"{name} has no rejected rows{f' on {day}' if day else ''}.")
+
+
+def _state(ref: str | None, as_of: str | None) -> tuple[Lake, Pin]:
+    if ref and as_of:
+        raise click.UsageError("--as-of reads main's history; leave out --ref")
+    lake = current_lake()
+    return lake, lake.pin(ref, as_of)
+
+
+def _description(found: Description) -> Iterator[str]:
+    yield f"Table: {found.name}"
+    yield f"Schema: {found.namespace}"
+    if found.kind == "table":
+        yield f"Location: {found.location}"
+    yield f"Format: {found.format}"
+    if found.kind == "table":
+        yield from _statistics(found)
+    yield from ["", "Columns:", *(f"  {line}" for line in _aligned([(c.name, c.type) for c in found.columns]))]
+    if found.sql:
+        yield from ["", "SQL:", *(f"  {line}" for line in found.sql.strip().splitlines())]
+
+
+def _statistics(found: Description) -> Iterator[str]:
+    statistics = [
+        ("Total Files:", _count(found.files)),
+        ("Total Rows:", _count(found.rows)),
+        ("Total Size:", _size(found.bytes)),
+        ("Last Modified:", _time(found.modified)),
+    ]
+    yield from ["", "Statistics:", *(f"  {line}" for line in _aligned(statistics))]
+    yield from ["", "Partitioning:", *(f"  - {each}" for each in found.partitioning or ["none"])]
+    if found.snapshot:
+        snapshot = [
+            ("Snapshot ID:", str(found.snapshot.id)),
+            ("Timestamp:", _time(found.snapshot.at)),
+            ("Operation:", found.snapshot.operation),
+        ]
+        yield from ["", "Current Snapshot:", *(f"  {line}" for line in _aligned(snapshot))]
+
+
+def _aligned(pairs: list[tuple[str, str]]) -> list[str]:
+    width = max((len(left) for left, _ in pairs), default=0)
+    return [f"{left:<{width}}  {right}" for left, right in pairs]
+
+
+def _print_rejected(rows: list[RejectedRow], *, more: bool) -> None:
+    shown = [(each.partition or "", each.reason, _short(dump(each.row))) for each in rows]
+    click.echo(table(shown, ["partition", "reason", "row"]))
+    note = "; there are more: --limit shows them, --json shows rows whole" if more else ""
+    say(f"({plural(len(rows), 'row')}{note})")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= WIDE else f"{text[: WIDE - 1]}…"
+
+
+def _days(found: RejectedTable) -> str:
+    if found.first is None:
+        return ""
+    return str(found.first) if found.first == found.last else f"{found.first} to {found.last}"
+
+
+def _columns(found: RejectedTable) -> str:
+    return ", ".join(f"{name} ({count:,})" for name, count in found.columns)
+
+
+def _count(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
+def _size(size: int | None) -> str:
+    """Write bytes the way people read them.
+
+    >>> _size(0), _size(999), _size(12_345_678), _size(3 * 10**12)
+    ('0 B', '999 B', '12.3 MB', '3,000.0 GB')
+    """
+    if size is None:
+        return ""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("KB", 10**3)):
+        if size >= factor:
+            return f"{size / factor:,.1f} {unit}"
+    return f"{size} B"
+
+
+def _time(value: dt.datetime | None) -> str:
+    return f"{value:%Y-%m-%d %H:%M:%S}" if value else ""
