@@ -10,7 +10,7 @@ from loading import DAY, Lake, ingestion
 from pandera.typing import Series
 
 from phlo.errors import SchemaError, SchemaMismatch, TooManyRejected
-from phlo.load.write import Loaded, load_id, summarize, write_loads
+from phlo.load.write import Loaded, load_id, remarks, summarize, write_loads
 
 NEXT = DAY + dt.timedelta(days=1)
 
@@ -330,3 +330,15 @@ class _Forgets:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._catalog, name)
+
+
+def test_remarks_say_what_counts_do_not_and_nothing_of_a_load_without_it(lake: Lake) -> None:
+    lake.load("1", merged([{"_id": "a", "sgv": 1}]))
+    loads = lake.load("2", merged([{"_id": "a", "sgv": 0, **{f"x{n}": 1 for n in range(7)}}, {"_id": "b"}]))
+    assert remarks(loads) == [
+        "Rejected from raw.readings: `sgv` is not at least 1 (1), `sgv` is null (1).",
+        "1 of them would have corrected a row of raw.readings, which stays as it was.",
+        "Left out of raw.readings, for its schema does not name them: "
+        "x0 (1), x1 (1), x2 (1), x3 (1), x4 (1), and 2 more.",
+    ]
+    assert remarks(lake.load("3", merged([{"_id": "a", "sgv": 1}]))) == []

@@ -181,7 +181,9 @@ def _show_run(run: Run) -> None:
 
 
 def _notes(run: Run) -> Sequence[str]:
-    notes = []
+    from phlo.load.write import remarks
+
+    notes = remarks(run.loads)
     if run.transformed is not None:
         models, tests = len(run.transformed.models), len(run.transformed.tests)
         notes.append(f"{plural(models, 'model')} built, {plural(tests, 'test')} passed.")

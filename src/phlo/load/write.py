@@ -89,6 +89,34 @@ def summarize(loads: Iterable[Loaded]) -> list[Loaded]:
     return list(totals.values())
 
 
+def remarks(loads: Iterable[Loaded]) -> list[str]:
+    """Say what a table of counts does not: why rows were rejected, what that left as it was, what was left out.
+
+    >>> remarks([Loaded("raw.readings", "2024-01-20", "x", rows_rejected=2, corrections_rejected=1,
+    ...                 reasons={"`sgv` is null": 2}, extra_fields={"noise": 9})])
+    ['Rejected from raw.readings: `sgv` is null (2).',
+     '1 of them would have corrected a row of raw.readings, which stays as it was.',
+     'Left out of raw.readings, for its schema does not name them: noise (9).']
+    """
+    said = []
+    for total in summarize(loads):
+        if total.reasons:
+            said.append(f"Rejected from {total.table}: {_most(total.reasons)}.")
+        if total.corrections_rejected:
+            rows = f"{total.corrections_rejected:,} of them would have corrected a row of {total.table}"
+            said.append(f"{rows}, which stays as it was.")
+        if total.extra_fields:
+            said.append(f"Left out of {total.table}, for its schema does not name them: {_most(total.extra_fields)}.")
+    return said
+
+
+def _most(counted: dict[str, int], shown: int = 5) -> str:
+    """List the most frequent of some things with their counts."""
+    ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+    listed = [f"{name} ({count:,})" for name, count in ordered[:shown]]
+    return ", ".join([*listed, f"and {len(ordered) - shown} more"] if len(ordered) > shown else listed)
+
+
 def _write(
     ingestion: Ingestion, staged: Sequence[Staged], schema: TableSchema, lake: _Lake, reporter: Reporter
 ) -> list[Loaded]:
@@ -142,8 +170,8 @@ def _loaded(ingestion: Ingestion, staged: Staged, found: Validated, counts: Coun
         rows_unchanged=counts.unchanged,
         rows_rejected=found.rejected,
         corrections_rejected=_corrections(ingestion, staged, found, lake),
-        extra_fields=dict(found.extra_fields),
-        reasons=dict(found.reasons),
+        extra_fields=dict(sorted(found.extra_fields.items())),
+        reasons=dict(found.reasons.most_common()),
     )
 
 
@@ -215,7 +243,7 @@ def _refuse_too_many(ingestion: Ingestion, staged: Sequence[Staged], found: Sequ
             rejected=sum(what.rejected for _, what in over),
             read=sum(what.read for _, what in over),
             loads=", ".join(str(each.partition or "all") for each, _ in over),
-            reasons="; ".join(f"{kind} ({count})" for kind, count in reasons.most_common(3)),
+            reasons=_most(reasons, 3),
             ref=ref,
         )
 
