@@ -115,6 +115,7 @@ def _to_timestamp(node: Node, operand: Node, to: exp.DataType) -> Node:
             return call_macro("trino_to_timestamp", [local, exp.Literal.number(digits)])
         if not kept(node) or zoned["zone"][:3] in _UTC:
             refuse(node, f"a timestamp in the time zone {zoned['zone']}", "write the time in UTC")
+        return native("phlo_text_to_instant", operand, exp.Literal.number(digits))
     macro = "trino_to_timestamp" if to.this is DType.TIMESTAMP else "trino_to_timestamptz"
     return call_macro(macro, [operand, exp.Literal.number(digits)])
 

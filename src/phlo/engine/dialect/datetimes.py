@@ -49,6 +49,7 @@ _JODA = {
 _JODA_PARSE = {"y": {4: "%Y"}, "M": {1: "%m", 2: "%m", 3: "%b", 4: "%B"}, "d": {1: "%d", 2: "%d"},
                "H": {1: "%H", 2: "%H"}, "h": {1: "%I", 2: "%I"}, "m": {1: "%M", 2: "%M"}, "s": {1: "%S", 2: "%S"},
                "S": {3: "%f"}, "a": {1: "%p"}}  # fmt: skip
+_CODES = re.compile(r"%-?.")
 _JODA_PARTS = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']+")
 
 
@@ -101,6 +102,8 @@ def _pattern(node: Node, convert: object, known: object) -> Node:
     if pattern is None:
         refuse(node, str(node.name), "its pattern must be a literal here")
     converted = convert(pattern, known)  # type: ignore[operator]
+    if converted is not None and "parse" in node.name.lower() and not {"%Y", "%y"} & set(_CODES.findall(converted)):
+        refuse(node, f"{node.name}(…, '{pattern}')", "a pattern without a year has another default here: add one")
     if converted is None:
         refuse(node, f"{node.name}(…, '{pattern}')", "the pattern has a part without an equal here")
     return exp.Literal.string(converted)
@@ -245,6 +248,13 @@ def kept(node: Node) -> bool:
     return instant or isinstance(parent, exp.AtTimeZone | exp.Predicate)
 
 
+def _from_iso8601(node: Node, t: Translate) -> Node:
+    operand = t(node.expressions[0])
+    if read_locally(node):
+        return native("phlo_local_iso8601", operand)
+    return native("phlo_instant_iso8601" if kept(node) else "phlo_utc_iso8601", operand)
+
+
 def _clock(name: str) -> Rule:
     def clock(node: Node, _t: Translate) -> Node:
         digits = int(node.expressions[0].name) if node.expressions else 3
@@ -278,6 +288,7 @@ DATETIMES: dict[str, Rule] = {
     "date_parse": _formatted(mysql_pattern, _MYSQL_PARSE, "trino_date_parse"),
     "date_trunc": _truncated,
     "format_datetime": _formatted(joda_pattern, _JODA, "trino_strftime"),
+    "from_iso8601_timestamp": _from_iso8601,
     "from_unixtime": _from_unixtime,
     "localtimestamp": _clock("localtimestamp"),
     "parse_datetime": _formatted(joda_pattern, _JODA_PARSE, "trino_parse_datetime"),

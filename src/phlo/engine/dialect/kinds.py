@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 MICROSECONDS = 6  # the digits of a second that an Iceberg timestamp has
+DEEPEST = 20  # how far a column is followed; a recursive query has no end
 MONTHS = 12  # in the place of digits: an interval of years and months
 
 
@@ -73,7 +74,7 @@ def kind_of(node: Node | None, depth: int = 0) -> Kind:
     >>> kind_of(parse("SELECT CAST(x AS timestamp)").selects[0])
     Kind(name='timestamp', digits=3)
     """
-    if node is None or depth > 20:
+    if node is None or depth > DEEPEST:
         return Kind()
     if isinstance(
         node, exp.Paren | exp.Neg | exp.Alias | exp.Filter | exp.Window | exp.IgnoreNulls | exp.Order | exp.Distinct
@@ -202,9 +203,22 @@ def _sources(select: exp.Select) -> list[Node]:
 
 
 def _output(source: Node, column: str, depth: int) -> Kind | None:
-    query = source.this if isinstance(source, exp.Subquery) else _cte(source)
-    alias = source.args.get("alias")
-    if not isinstance(query, exp.Select) or depth > 20 or (alias is not None and alias.args.get("columns")):
+    """Tell the kind of a column that a table of this statement's own puts out; None where that is another's."""
+    query, names = _defined(source)
+    if query is None or depth > DEEPEST:
+        return None
+    if names:
+        places = [i for i, name in enumerate(names) if name.lower() == column.lower()]
+        return _at(query, places[0], depth + 1) if places else None
+    return _named(query, column, depth + 1)
+
+
+def _named(query: Node, column: str, depth: int) -> Kind | None:
+    if isinstance(query, exp.SetOperation):
+        return _both(_named(query.this, column, depth), _named(query.expression, column, depth))
+    if isinstance(query, exp.Subquery):
+        return _named(query.this, column, depth)
+    if not isinstance(query, exp.Select):
         return None
     for projection in query.selects:
         if projection.alias_or_name.lower() == column.lower():
@@ -215,15 +229,47 @@ def _output(source: Node, column: str, depth: int) -> Kind | None:
     return None
 
 
-def _cte(source: Node) -> Node | None:
+def _at(query: Node, place: int, depth: int) -> Kind | None:
+    if isinstance(query, exp.SetOperation):
+        return _both(_at(query.this, place, depth), _at(query.expression, place, depth))
+    if isinstance(query, exp.Subquery):
+        return _at(query.this, place, depth)
+    if isinstance(query, exp.Values):
+        cells = [row.expressions[place] if isinstance(row, exp.Tuple) else row for row in query.expressions]
+        return _merged(cells, depth + 1)
+    before = query.selects[: place + 1] if isinstance(query, exp.Select) else []
+    if len(before) <= place or any(isinstance(projection, exp.Star) for projection in before):
+        return None
+    return kind_of(before[place], depth + 1)
+
+
+def _both(left: Kind | None, right: Kind | None) -> Kind | None:
+    return left if left == right else None
+
+
+def _defined(source: Node) -> tuple[Node | None, list[str]]:
+    """Find what a table in FROM stands for in this statement, and the names its columns are given there."""
+    alias = source.args.get("alias")
+    names = [column.name for column in alias.args.get("columns") or []] if alias else []
+    if isinstance(source, exp.Subquery):
+        return source.this, names
+    if isinstance(source, exp.Values):
+        return source, names or [f"_col{i}" for i in range(len(source.expressions[0].expressions))]
+    cte = _cte(source)
+    if cte is None:
+        return None, []
+    given = [column.name for column in cte.args["alias"].args.get("columns") or []]
+    return cte.this, names or given
+
+
+def _cte(source: Node) -> exp.CTE | None:
     if not isinstance(source, exp.Table) or source.db:
         return None
     scope: Node | None = source
     while scope is not None:
         with_ = scope.args.get("with_")
         for cte in with_.expressions if with_ else []:
-            if cte.alias.lower() == source.name.lower():
-                renamed: list[Node] = cte.args["alias"].args.get("columns") or []
-                return None if renamed else cte.this
+            if isinstance(cte, exp.CTE) and cte.alias.lower() == source.name.lower():
+                return cte
         scope = scope.parent
     return None

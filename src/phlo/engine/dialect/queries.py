@@ -121,8 +121,9 @@ def _unnest(node: Node, t: Translate) -> Node:
     alias = node.args.get("alias")
     names = [column.name for column in (alias.columns if alias else [])]
     offset = node.args.get("offset")
-    ordinality = [offset.name if isinstance(offset, exp.Identifier) else f"_col{len(names)}"] if offset else []
     columns = _unnested(node, len(names), t)
+    named = isinstance(offset, exp.Identifier) and names
+    ordinality = [offset.name if named else f"_col{len(columns)}"] if offset else []
     operands = [operand for _, operand in columns]
     selected = [template.replace("{}", f"{{{i}}}") for i, (template, _) in enumerate(columns)]
     if ordinality:

@@ -132,6 +132,8 @@ def _join_numbers(tokens: list[Token], sql: str) -> list[Token]:
         previous = joined[-1] if joined else None
         if previous and token.token_type is TokenType.VAR and _adjacent(previous, token):
             joined[-1] = _joined(previous, token)
+        elif token.token_type is TokenType.NUMBER and len(joined) > 1 and _is_fraction(joined[-2], joined[-1], sql):
+            joined[-2:] = [_number(joined[-2], f"{joined[-2].text}.{token.text}", token.end)]
         elif token.token_type is TokenType.HEX_STRING and sql[token.start : token.end + 1].startswith("0"):
             joined.append(_number(token, "0x" + token.text))
         else:
@@ -141,6 +143,11 @@ def _join_numbers(tokens: list[Token], sql: str) -> list[Token]:
 
 def _adjacent(number: Token, token: Token) -> bool:
     return number.token_type is TokenType.NUMBER and token.start == number.end + 1
+
+
+def _is_fraction(number: Token, dot: Token, sql: str) -> bool:
+    """Whether a dot follows a number that was joined at its underscores."""
+    return dot.token_type is TokenType.DOT and _adjacent(number, dot) and "_" in sql[number.start : number.end + 1]
 
 
 def _joined(number: Token, token: Token) -> Token:

@@ -32,23 +32,24 @@ def _is_local(table: exp.Table) -> bool:
     """Whether a WITH defines the name: one of an enclosing query, before the table's own place or recursive."""
     if table.db or not isinstance(table.this, exp.Identifier):
         return not isinstance(table.this, exp.Identifier)
-    inside: Node = table
-    scope = table.parent
+    within: Node | None = None
+    scope: Node | None = table.parent
     while scope is not None:
         with_ = scope.args.get("with_")
-        if with_ is not None and _defines(with_, table.name.lower(), inside):
+        if with_ is not None and _defines(with_, table.name.lower(), within):
             return True
-        inside, scope = scope, scope.parent
+        within = scope if isinstance(scope, exp.CTE) else within if isinstance(scope, exp.With) else None
+        scope = scope.parent
     return False
 
 
-def _defines(with_: exp.With, name: str, inside: Node) -> bool:
+def _defines(with_: exp.With, name: str, within: Node | None) -> bool:
+    """Whether a WITH defines a name for its query, or for the definition ``within`` it."""
     for cte in with_.expressions:
-        within = cte is inside
-        if within and not with_.args.get("recursive"):
+        if cte is within and not with_.args.get("recursive"):
             return False
         if cte.alias.lower() == name:
             return True
-        if within:
+        if cte is within:
             return False
     return False

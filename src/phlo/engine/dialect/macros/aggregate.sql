@@ -25,10 +25,12 @@ CREATE OR REPLACE MACRO phlo_statistic
     (t_a DOUBLE, t_b DOUBLE, x, a, b) AS phlo_finite(x)::DOUBLE;
 CREATE OR REPLACE MACRO phlo_percentile_of
     (t_o BIGINT[], o, p) AS phlo_percentile(o, p)::BIGINT,
+    (t_o DECIMAL(38, 9)[], o, p) AS phlo_percentile(o, p)::FLOAT,
     (t_o FLOAT[], o, p) AS phlo_percentile(o, p)::FLOAT,
     (t_o DOUBLE[], o, p) AS phlo_percentile(o, p)::DOUBLE;
 CREATE OR REPLACE MACRO phlo_percentiles_of
     (t_o BIGINT[], o, ps) AS list_transform(ps, lambda p: phlo_percentile(o, p)::BIGINT),
+    (t_o DECIMAL(38, 9)[], o, ps) AS list_transform(ps, lambda p: phlo_percentile(o, p)::FLOAT),
     (t_o FLOAT[], o, ps) AS list_transform(ps, lambda p: phlo_percentile(o, p)::FLOAT),
     (t_o DOUBLE[], o, ps) AS list_transform(ps, lambda p: phlo_percentile(o, p)::DOUBLE);
 CREATE OR REPLACE MACRO phlo_greatest(options) AS CASE WHEN phlo_has_null(options) THEN NULL ELSE list_max(options) END;

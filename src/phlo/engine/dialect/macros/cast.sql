@@ -73,10 +73,15 @@ CREATE OR REPLACE MACRO phlo_timestamptz_text(s) AS CASE
         regexp_replace(phlo_bare(s), ' +', ' ', 'g'), '( [0-9]{1,2}:[0-9]{1,2})($| |Z|[+-])', '\1:00\2'),
         ' ([+-])', '\1')
     ELSE 'not a timestamp: ' || s END;
+CREATE OR REPLACE MACRO phlo_text_to_instant(x, p) AS
+    phlo_to_digits(timezone('UTC', phlo_timestamptz_text(x)::TIMESTAMPTZ), p)::TIMESTAMPTZ;
 CREATE OR REPLACE MACRO trino_to_timestamptz
     (t_x DATE, x, p) AS x::TIMESTAMP::TIMESTAMPTZ, (t_x TIMESTAMP, x, p) AS phlo_to_digits(x, p)::TIMESTAMPTZ,
     (t_x TIMESTAMPTZ, x, p) AS phlo_to_digits(timezone('UTC', x), p)::TIMESTAMPTZ,
-    (t_x VARCHAR, x, p) AS phlo_to_digits(timezone('UTC', phlo_timestamptz_text(x)::TIMESTAMPTZ), p)::TIMESTAMPTZ;
+    (t_x VARCHAR, x, p) AS CASE
+        WHEN regexp_matches(x, '([+-][0-9]{2}:[0-9]{2}|/[A-Za-z_]+)\s*$') AND NOT regexp_matches(x, '[+-]00:00\s*$')
+        THEN ('cast a timestamp with a time zone to timestamp or date right where it is read: ' || x)::TIMESTAMPTZ
+        ELSE phlo_text_to_instant(x, p) END;
 
 CREATE OR REPLACE MACRO phlo_timestamp_to_varchar(x, p) AS strftime(x, '%Y-%m-%d %H:%M:%S') || CASE
     WHEN p = 0 THEN '' ELSE '.' || substr(strftime(x, '%f'), 1, p) END;

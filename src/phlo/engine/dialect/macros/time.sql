@@ -57,12 +57,22 @@ CREATE OR REPLACE MACRO trino_from_iso8601_date(s) AS CASE
         THEN strptime(CASE WHEN length(s) = 8 THEN s || '-1' ELSE s END, '%G-W%V-%u')::DATE
     WHEN regexp_full_match(s, '[0-9]{4}-[0-9]{3}') THEN strptime(s, '%Y-%j')::DATE
     ELSE ('not an ISO 8601 date: ' || s)::DATE END;
-CREATE OR REPLACE MACRO trino_from_iso8601_timestamp(s) AS CASE
-    WHEN regexp_full_match(s, '[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}(:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?')
-    THEN timezone('UTC', date_trunc('millisecond', timezone('UTC', CAST(
-        regexp_replace(regexp_replace(replace(s, ',', '.'), 'T([0-9]{2})($|Z|[+-])', 'T\1:00\2'),
-            'T([0-9]{2}:[0-9]{2})($|Z|[+-])', 'T\1:00\2') AS TIMESTAMPTZ))))
-    ELSE ('not an ISO 8601 timestamp: ' || s)::TIMESTAMPTZ END;
+CREATE OR REPLACE MACRO phlo_full_iso8601(s) AS CASE
+    WHEN regexp_full_match(s, '[0-9]{4}-[0-9]{2}-[0-9]{2}'
+        || '(T[0-9]{2}(:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?')
+    THEN regexp_replace(regexp_replace(replace(s, ',', '.'), 'T([0-9]{2})($|Z|[+-])', 'T\1:00\2'),
+                        'T([0-9]{2}:[0-9]{2})($|Z|[+-])', 'T\1:00\2')
+    ELSE 'not an ISO 8601 timestamp: ' || s END;
+CREATE OR REPLACE MACRO phlo_instant_iso8601(s) AS
+    timezone('UTC', date_trunc('millisecond', timezone('UTC', CAST(phlo_full_iso8601(s) AS TIMESTAMPTZ))));
+-- What a clock at the text's own offset shows.
+CREATE OR REPLACE MACRO phlo_local_iso8601(s) AS date_trunc('millisecond', CAST(
+    regexp_replace(phlo_full_iso8601(s), '(T[0-9:.]+)(Z|[+-][0-9:]+)$', '\1') AS TIMESTAMP));
+-- Where a clock may be read later: DuckDB keeps no offset, so there may be none.
+CREATE OR REPLACE MACRO phlo_utc_iso8601(s) AS CASE
+    WHEN regexp_matches(s, 'T.*[+-][0-9:]+$') AND NOT regexp_matches(s, '[+-]00(:?00)?$')
+    THEN ('cast a timestamp with an offset to timestamp or date right where it is read: ' || s)::TIMESTAMPTZ
+    ELSE phlo_instant_iso8601(s) END;
 CREATE OR REPLACE MACRO trino_date_parse(s, pattern) AS date_trunc('millisecond', strptime(s, pattern));
 CREATE OR REPLACE MACRO trino_parse_datetime(s, pattern) AS
     timezone('UTC', date_trunc('millisecond', strptime(s, pattern)));

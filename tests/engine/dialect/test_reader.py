@@ -1,0 +1,85 @@
+"""Reading: errors that point at the place, and numbers as Trino writes them."""
+
+from __future__ import annotations
+
+import pytest
+from sqlglot import exp
+
+from phlo.engine.dialect import parse
+from phlo.errors import QuerySyntax
+
+
+def test_a_syntax_error_names_the_line_and_shows_it() -> None:
+    with pytest.raises(QuerySyntax) as caught:
+        parse("SELECT a,\n       b c d\nFROM raw.t")
+    assert caught.value.values["line"] == 2
+    assert caught.value.values["text"] == "b c d"
+    assert str(caught.value).startswith("Line 2, column ")
+    assert caught.value.code == "query-syntax"
+
+
+def test_a_statement_that_stops_too_early_says_so() -> None:
+    with pytest.raises(QuerySyntax, match="got the end"):
+        parse("SELECT a FROM")
+
+
+@pytest.mark.parametrize("sql", ["SELECT 'abc", 'SELECT "abc', "SELECT 1 /* abc"])
+def test_a_quotation_without_an_end_is_named(sql: str) -> None:
+    with pytest.raises(QuerySyntax, match=r"does not end|Expect|Invalid|nothing"):
+        parse(sql)
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"), [("", "nothing"), ("-- only a comment", "nothing"), ("SELECT 1; SELECT 2", "2 of them")]
+)
+def test_exactly_one_statement_is_expected(sql: str, found: str) -> None:
+    with pytest.raises(QuerySyntax, match=f"expected one statement, found {found}"):
+        parse(sql)
+
+
+def test_a_trailing_semicolon_is_no_second_statement() -> None:
+    assert parse("SELECT 1;").key == "select"
+
+
+def test_nesting_without_end_is_an_error_and_no_crash() -> None:
+    with pytest.raises(QuerySyntax):
+        parse("SELECT " + "(" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("1_000", "1000"),
+        ("13_700_000", "13700000"),
+        ("1_0.5", "10.5"),
+        ("0xFF", "255"),
+        ("0b101", "5"),
+        ("0o17", "15"),
+        ("1e1_0", "1e10"),
+    ],
+)
+def test_numbers_are_read_as_trino_writes_them(written: str, value: str) -> None:
+    literal = parse(f"SELECT {written}").selects[0]
+    assert isinstance(literal, exp.Literal)
+    assert literal.this == value
+
+
+def test_a_number_that_runs_into_a_name_is_an_error() -> None:
+    with pytest.raises(QuerySyntax, match="`12a` is neither a number nor a name"):
+        parse("SELECT 12a FROM raw.t")
+
+
+def test_every_call_stays_the_call_that_was_written() -> None:
+    tree = parse("SELECT date_diff('day', a, b), approx_distinct(x), ELEMENT_AT(m, 'k') FROM raw.t")
+    assert [call.name for call in tree.find_all(exp.Anonymous)] == ["date_diff", "approx_distinct", "ELEMENT_AT"]
+
+
+def test_subscripts_stay_as_they_were_written() -> None:
+    subscript = parse("SELECT a[1]").selects[0]
+    assert subscript.expressions[0].this == "1"
+
+
+def test_unicode_and_quotation_marks_survive() -> None:
+    tree = parse('SELECT \'it\'\'s ü 🙂\' AS "Größe ""x"""')
+    assert tree.selects[0].this.this == "it's ü 🙂"
+    assert tree.selects[0].alias == 'Größe "x"'
