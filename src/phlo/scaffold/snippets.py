@@ -87,11 +87,11 @@ def test_a_row_without_its_unique_key_is_rejected():
 
 def test_the_source_can_be_made_for_a_day():
     source = $table("2024-01-20")
-    assert "$table" in source.resources
+    assert source.resources
 ''')
 
 LOAD_TEST = Template("""\
-ROW = $row  # one row as the source sends it: extend it along with the schema
+ROW = example_row($model)  # better still: a row as your source sends it
 
 
 def test_a_row_is_there_once_however_often_it_comes():

@@ -154,8 +154,8 @@ def _ingestion(root: Path, answers: _Answers) -> dict[Path, str]:
     if text is None:
         test_text = INGESTION_TEST.substitute(values, helpers="validate", loads="")
         return {workflow: INGESTION.substitute(values), test: test_text}
-    loads = LOAD_TEST.substitute(values, row=answers.row).rstrip() + "\n"
-    test_text = INGESTION_TEST.substitute(values, helpers="run_ingestion, validate", loads=loads)
+    loads = LOAD_TEST.substitute(values).rstrip() + "\n"
+    test_text = INGESTION_TEST.substitute(values, helpers="example_row, run_ingestion, validate", loads=loads)
     return {schema: text, workflow: INGESTION.substitute(values), test: test_text}
 
 

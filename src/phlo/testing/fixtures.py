@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from phlo.profiles import Lake
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let tests import workflow files as a run does: `rest_api({...})` then takes one dict of client and resources."""
+    from phlo.load.extract import spec_rest_api
+
+    opened = ExitStack()
+    opened.enter_context(spec_rest_api())
+    config.add_cleanup(opened.close)
 
 
 @pytest.fixture
