@@ -60,7 +60,10 @@ class Ref:
 
 @dataclass(frozen=True)
 class Change:
-    """A table or view that differs between two states; ``before`` or ``after`` is None where it did not exist."""
+    """A table or view that differs between two states; ``before`` or ``after`` is None where it did not exist.
+
+    They are a table's metadata locations, or a view's SQL.
+    """
 
     name: str
     kind: Literal["table", "view"]
@@ -138,8 +141,8 @@ class Catalog(Protocol):
     def drop_ref(self, name: str) -> None:
         """Forget a ref; files stay until maintenance finds them unreachable."""
 
-    def pin(self, ref: str = MAIN, as_of: datetime | None = None) -> Pin:
-        """Resolve one fixed state; ``as_of`` is the last publish at or before that time (main only)."""
+    def pin(self, ref: str = MAIN, as_of: datetime | None = None, *, seq: int | None = None) -> Pin:
+        """Resolve one fixed state; of main also that of a time (its last publish at or before) or of a publish."""
 
     def load(self, name: str, ref: str = MAIN) -> Table:
         """Open a table on a ref for reading or committing."""
@@ -182,8 +185,8 @@ class Catalog(Protocol):
     def publish(self, ref: str, *, force: bool = False) -> Publish:
         """Move main to the ref in one transaction, or raise ``PublishConflict`` and change nothing."""
 
-    def publishes(self, limit: int | None = None) -> list[Publish]:
-        """The publish log, newest first."""
+    def publishes(self, limit: int | None = None, *, run_id: str | None = None) -> list[Publish]:
+        """The publish log, newest first; with ``run_id`` that run's, so that a resumed run sees that it had published."""
 
     def undo(self, seq: int | None = None) -> Publish:
         """Move main back to the state before publish ``seq`` (default: the newest) in one publish."""
