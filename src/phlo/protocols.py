@@ -186,7 +186,7 @@ class Catalog(Protocol):
         """Move main to the ref in one transaction, or raise ``PublishConflict`` and change nothing."""
 
     def publishes(self, limit: int | None = None, *, run_id: str | None = None) -> list[Publish]:
-        """The publish log, newest first; with ``run_id`` that run's, so that a resumed run sees that it had published."""
+        """The publish log, newest first; with ``run_id`` that run's: a resumed run sees whether it had published."""
 
     def undo(self, seq: int | None = None) -> Publish:
         """Move main back to the state before publish ``seq`` (default: the newest) in one publish."""
