@@ -75,13 +75,13 @@ def errors() -> str:
 
 def checks() -> str:
     """Every built-in check with its arguments."""
-    import phlo.quality
+    quality = import_module("phlo.quality")  # the attribute of `phlo` by that name is the decorator
 
     parts = [NOTICE, "# Checks"]
-    for name in phlo.quality.__all__:
-        check = getattr(phlo.quality, name)
+    for name in quality.__all__:
+        check = getattr(quality, name)
         if name.endswith("Check") and name != "Check":
-            arguments = str(signature(check)).removesuffix(" -> None")
+            arguments = str(signature(check)).removesuffix(" -> None").replace("'", "")
             parts.append(f"## {name}\n\n```python\n{name}{arguments}\n```\n\n{_prose(check.__doc__)}")
     return "\n\n".join(parts) + "\n"
 

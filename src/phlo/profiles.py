@@ -48,11 +48,22 @@ def open_lake(project: Project | str | Path | None = None) -> Lake:
     from phlo.engine.duckdb import DuckDBEngine
     from phlo.iceberg.catalog import SqlRefCatalog
 
-    settings = found.settings
-    warehouse = Path(settings.warehouse).expanduser() if settings.warehouse else found.state / "warehouse"
-    uri = settings.catalog_uri or f"sqlite:///{found.state / 'catalog.db'}"
-    catalog = SqlRefCatalog(uri, warehouse.absolute())
-    return Lake(found, catalog, DuckDBEngine(catalog, settings, found.state / "temp"))
+    catalog = SqlRefCatalog(*_places(found))
+    return Lake(found, catalog, DuckDBEngine(catalog, found.settings, found.state / "temp"))
+
+
+def relocate(project: Project) -> int:
+    """Mend the paths in the tables of a project whose folder moved; return how many files were rewritten."""
+    from phlo.iceberg import relocate as tables
+
+    return tables.relocate(*_places(project))
+
+
+def _places(project: Project) -> tuple[str, Path]:
+    """Where the catalog and the tables' files are."""
+    settings, state = project.settings, project.state
+    warehouse = Path(settings.warehouse).expanduser() if settings.warehouse else state / "warehouse"
+    return settings.catalog_uri or f"sqlite:///{state / 'catalog.db'}", warehouse.absolute()
 
 
 def parse_time(value: str) -> dt.datetime:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from phlo.cli.render import current_lake, dump, plural, say, table
+from phlo.cli.render import current_lake, current_project, dump, plural, say, table
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -90,6 +90,15 @@ def history(name: str, limit: int | None, ref: str | None, as_of: str | None, as
         click.echo(table(rows, ["time (UTC)", "snapshot", "operation", "added", "deleted", "rows", "files"]))
     else:
         say(f"{name} has no snapshots: it was never written, or is a view.")
+
+
+@catalog.command()
+def relocate() -> None:
+    """Mend the tables of a project whose folder moved: Iceberg's paths are absolute."""
+    from phlo.profiles import relocate as mend
+
+    count = mend(current_project())
+    click.echo(f"Rewrote {plural(count, 'file')}." if count else "The tables are where they were; nothing to mend.")
 
 
 @click.group()

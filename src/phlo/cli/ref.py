@@ -53,6 +53,9 @@ def diff(name: str, as_json: bool) -> None:
 def publish(name: str, force: bool, dry_run: bool, yes: bool) -> None:
     """Move main to a ref in one step."""
     catalog = current_lake().catalog
+    found = catalog.ref(name)
+    if found.state == "failed":
+        say(f"The run failed: {found.reason}")
     _show(catalog.diff(name))
     if dry_run:
         return
