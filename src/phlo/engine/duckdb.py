@@ -124,6 +124,7 @@ class DuckDBEngine:
             config["threads"] = str(self.settings.threads)
         con = duckdb.connect(config=config)
         con.execute("SET TimeZone = 'UTC'")
+        con.execute("SET enable_progress_bar = false")  # in notebooks it goes to stdout, and an interrupt then hangs
         con.execute(macros)
         folders = [str(self.catalog.warehouse), str(spill)]
         allowed = ", ".join(literal(spelling) for path in folders for spelling in {path, as_pattern(path)})

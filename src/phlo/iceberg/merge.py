@@ -119,6 +119,7 @@ def _staged(table: Table, rows: pa.Table | pa.RecordBatchReader, limits: Limits 
     """Open a database that holds the rows as ``batch``, with the table's columns and types, in order of arrival."""
     with duckdb.connect(config=_config(limits or Limits())) as con:
         con.execute("SET TimeZone = 'UTC'")
+        con.execute("SET enable_progress_bar = false")  # in notebooks it goes to stdout
         given = set(rows.schema.names)
         columns = ", ".join(
             f"CAST({quoted(field.name) if field.name in given else 'NULL'} AS {duckdb_type(field.field_type)}) "

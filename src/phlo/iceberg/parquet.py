@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 from pyiceberg import types as ice
 from pyiceberg.io.pyarrow import (
     DataFileStatistics,
+    StatisticsCollector,
     compute_statistics_plan,
     data_file_statistics_from_parquet_metadata,
     parquet_path_to_id_mapping,
@@ -61,21 +63,63 @@ class Partitioning:
         return " AND ".join(tests) or "true"
 
 
-def write_files(con: Connection, table: Table, select: str, partition: Record) -> list[DataFile]:
-    """Write the rows of a SELECT, all of one partition, and describe the files; no rows make no file."""
-    folder = _folder(table, partition)
-    folder.mkdir(parents=True, exist_ok=True)
-    names = zip(table.schema().fields, _file_schema(table.schema()).fields, strict=True)
-    columns = ", ".join(f"{quoted(field.name)} AS {quoted(stored.name)}" for field, stored in names)
-    rows, paths = con.execute(
-        f"COPY (SELECT {columns} FROM ({select})) TO {literal(str(folder))} (FORMAT parquet, COMPRESSION zstd, "
-        f"FIELD_IDS {_field_ids(_file_schema(table.schema()).fields)}, FILE_SIZE_BYTES {FILE_BYTES}, "
-        "FILENAME_PATTERN '{uuid}', APPEND true, RETURN_FILES true)"
-    ).fetchall()[0]
-    if not rows:
-        remove(paths)
-        return []
-    return [_describe(table, path, partition) for path in paths]
+@dataclass(frozen=True)
+class Writer:
+    """Writes rows of DuckDB's into new files of a table."""
+
+    con: Connection
+    table: Table
+
+    def write(self, select: str, partition: Record) -> list[DataFile]:
+        """Write the rows of a SELECT, all of one partition, and describe the files; no rows make no file."""
+        folder = _folder(self.table, partition)
+        folder.mkdir(parents=True, exist_ok=True)
+        rows, paths = self.con.execute(
+            f"COPY (SELECT {self._select} FROM ({select})) TO {literal(str(folder))} (FORMAT parquet, "
+            f"COMPRESSION zstd, FIELD_IDS {_field_ids(self._schema.fields)}, FILE_SIZE_BYTES {FILE_BYTES}, "
+            "FILENAME_PATTERN '{uuid}', APPEND true, RETURN_FILES true)"
+        ).fetchall()[0]
+        if not rows:
+            remove(paths)
+            return []
+        return [self._describe(path, partition) for path in paths]
+
+    @cached_property
+    def _schema(self) -> Schema:
+        """The names in the file: Avro's rules, which other Iceberg readers expect; the ids are what counts."""
+        schema = self.table.schema()
+        fields = zip(schema.fields, sanitize_column_names(schema).fields, strict=True)
+        return Schema(*(ice.NestedField(field.field_id, other.name, field.field_type) for field, other in fields))
+
+    @cached_property
+    def _select(self) -> str:
+        names = zip(self.table.schema().fields, self._schema.fields, strict=True)
+        return ", ".join(f"{quoted(field.name)} AS {quoted(stored.name)}" for field, stored in names)
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return parquet_path_to_id_mapping(self._schema)
+
+    @cached_property
+    def _plan(self) -> dict[int, StatisticsCollector]:
+        return compute_statistics_plan(self.table.schema(), self.table.properties)
+
+    def _describe(self, path: str, partition: Record) -> DataFile:
+        footer = pq.read_metadata(path)
+        statistics = data_file_statistics_from_parquet_metadata(footer, self._plan, self._ids)
+        _drop_partial_bounds(footer, statistics, self._ids)
+        return DataFile.from_args(
+            content=DataFileContent.DATA,
+            file_path=f"file://{path}" if self.table.location().startswith("file://") else path,
+            file_format=FileFormat.PARQUET,
+            partition=partition,
+            file_size_in_bytes=Path(path).stat().st_size,
+            sort_order_id=None,
+            spec_id=self.table.spec().spec_id,
+            equality_ids=None,
+            key_metadata=None,
+            **statistics.to_serialized_dict(),
+        )
 
 
 def remove(paths: Sequence[str]) -> None:
@@ -92,13 +136,6 @@ def _folder(table: Table, partition: Record) -> Path:
         value = field.transform.to_human_string(source, partition[position])
         parts.append(f"{quote_plus(field.name)}={quote_plus(value)}")
     return Path(local_path(table.location_provider().new_data_location("x"))).parent.joinpath(*parts)
-
-
-def _file_schema(schema: Schema) -> Schema:
-    """The names in the file: Avro's rules, which other Iceberg readers expect; the ids are what counts."""
-    stored = sanitize_column_names(schema).fields
-    fields = zip(schema.fields, stored, strict=True)
-    return Schema(*(ice.NestedField(field.field_id, other.name, field.field_type) for field, other in fields))
 
 
 def _field_ids(fields: Sequence[ice.NestedField]) -> str:
@@ -119,35 +156,12 @@ def _children(kind: ice.IcebergType) -> Sequence[ice.NestedField]:
     return kind.fields if isinstance(kind, ice.StructType) else ()
 
 
-def _describe(table: Table, path: str, partition: Record) -> DataFile:
-    footer = pq.read_metadata(path)
-    statistics = data_file_statistics_from_parquet_metadata(
-        parquet_metadata=footer,
-        stats_columns=compute_statistics_plan(table.schema(), table.properties),
-        parquet_column_mapping=parquet_path_to_id_mapping(_file_schema(table.schema())),
-    )
-    _drop_partial_bounds(footer, statistics, table.schema())
-    return DataFile.from_args(
-        content=DataFileContent.DATA,
-        file_path=f"file://{path}" if table.location().startswith("file://") else path,
-        file_format=FileFormat.PARQUET,
-        partition=partition,
-        file_size_in_bytes=Path(path).stat().st_size,
-        sort_order_id=None,
-        spec_id=table.spec().spec_id,
-        equality_ids=None,
-        key_metadata=None,
-        **statistics.to_serialized_dict(),
-    )
-
-
-def _drop_partial_bounds(footer: pq.FileMetaData, statistics: DataFileStatistics, schema: Schema) -> None:
+def _drop_partial_bounds(footer: pq.FileMetaData, statistics: DataFileStatistics, ids: dict[str, int]) -> None:
     """Forget bounds that do not cover every row group.
 
     DuckDB leaves them out of a row group whose values are long or NaN, and PyIceberg takes the other row groups'
     bounds for the whole file's; a merge that trusted them would miss rows.
     """
-    ids = parquet_path_to_id_mapping(_file_schema(schema))
     for group in map(footer.row_group, range(footer.num_row_groups)):
         for chunk in map(group.column, range(group.num_columns)):
             found = chunk.statistics

@@ -78,8 +78,11 @@ class _Wanted:
         ).fetchall()[0]
         if distinct > EXACT:
             return cls([low, high], False, nulls)
-        rows = con.execute(f"SELECT DISTINCT {value} AS v FROM batch WHERE v IS NOT NULL ORDER BY v").fetchall()
-        return cls([row[0] for row in rows], True, nulls)
+        # One list, not a row for each: 10,000 tuples set off Python's garbage collector, which takes 0.1 s here.
+        ((values,),) = con.execute(
+            f"SELECT list(v ORDER BY v) FROM (SELECT DISTINCT {value} AS v FROM batch WHERE v IS NOT NULL)"
+        ).fetchall()
+        return cls(values or [], True, nulls)
 
     def within(self, low: Any, high: Any) -> bool:
         """Whether any of them lies between two bounds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from phlo.iceberg.parquet import Partitioning, remove, write_files
+from phlo.iceberg.parquet import Partitioning, Writer, remove
 from phlo.iceberg.tables import Columns, tasks_sql
 
 if TYPE_CHECKING:
@@ -44,34 +44,36 @@ class Rewriter:
 
     def rewrite(self, touched: Sequence[FileScanTask]) -> Rewrite:
         """Large files are written again one by one; small ones together with the new rows of their partition."""
-        spec_id, partitioning = self.table.spec().spec_id, Partitioning.of(self.table)
-        foreign = [task for task in touched if task.file.spec_id != spec_id]
+        spec_id = self.table.spec().spec_id
+        pool = self._pool([task for task in touched if task.file.spec_id != spec_id])
         ours = [task for task in touched if task.file.spec_id == spec_id]
+        large = [task for task in ours if task.file.file_size_in_bytes >= SMALL_FILE]
+        selects = [(self._survivors([task]), task.file.partition) for task in large]
         small = [task for task in ours if task.file.file_size_in_bytes < SMALL_FILE]
-        pool = self._pool(foreign)
+        partitioning = Partitioning.of(self.table)
+        partitions = dict.fromkeys([*partitioning.values(self.con, pool), *(task.file.partition for task in small)])
+        folded = self._foldable(touched, set(partitions))
+        for partition in partitions:
+            rows = f"SELECT {self._columns.select} FROM {pool} WHERE {partitioning.condition(partition)}"
+            kept = [task for task in [*folded, *small] if task.file.partition == partition]
+            selects.append((f"{self._survivors(kept)} UNION ALL {rows}" if kept else rows, partition))
+        return Rewrite([task.file for task in [*touched, *folded]], self._write(selects))
+
+    def _write(self, selects: Sequence[tuple[str, Record]]) -> list[DataFile]:
+        """Write files; when one fails (a full disk), those before it are deleted."""
+        writer = Writer(self.con, self.table)
         new: list[DataFile] = []
         try:
-            for task in ours:
-                if task not in small:
-                    new += self._write(self._survivors([task]), task.file.partition)
-            partitions = dict.fromkeys([*partitioning.values(self.con, pool), *(task.file.partition for task in small)])
-            folded = self._foldable(touched, set(partitions))
-            for partition in partitions:
-                rows = f"SELECT {self._columns.select} FROM {pool} WHERE {partitioning.condition(partition)}"
-                kept = [task for task in [*folded, *small] if task.file.partition == partition]
-                parts = [self._survivors(kept), rows] if kept else [rows]
-                new += self._write(" UNION ALL ".join(parts), partition)
+            for select, partition in selects:
+                new += writer.write(select, partition)
         except BaseException:
             remove([file.file_path for file in new])
             raise
-        return Rewrite([task.file for task in [*touched, *folded]], new)
+        return new
 
     @property
     def _columns(self) -> Columns:
         return Columns(self.table.schema())
-
-    def _write(self, select: str, partition: Record) -> list[DataFile]:
-        return write_files(self.con, self.table, select, partition)
 
     def _survivors(self, tasks: Sequence[FileScanTask]) -> str:
         return self.survivors(tasks_sql(self.table, tasks, self._columns, self.con))
