@@ -342,3 +342,18 @@ def test_remarks_say_what_counts_do_not_and_nothing_of_a_load_without_it(lake: L
         "x0 (1), x1 (1), x2 (1), x3 (1), x4 (1), and 2 more.",
     ]
     assert remarks(lake.load("3", merged([{"_id": "a", "sgv": 1}]))) == []
+
+
+def test_many_keys_of_several_columns_are_asked_for_together(lake: Lake) -> None:
+    class Pair(pa.DataFrameModel):
+        a: Series[int]
+        b: Series[str]
+        n: Series[int] = pa.Field(ge=0)
+
+    def pairs(count: int, n: int) -> Any:
+        rows = [{"a": k, "b": str(k), "n": n} for k in range(count)]
+        return ingestion(rows=rows, unique_key=("a", "b"), validation_schema=Pair, max_rejected=1.0)
+
+    lake.load("1", pairs(1100, 1))
+    (load,) = lake.load("2", pairs(1200, -1))
+    assert load.corrections_rejected == 1100

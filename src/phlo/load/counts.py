@@ -83,20 +83,25 @@ def count(wrote: Wrote) -> list[Counts]:
     ]
 
 
-def stored(keys: pa.Table, table: str, engine: Engine, pin: Pin) -> int:
-    """Count the rows of ``keys`` whose key is in a table."""
-    if not keys.num_rows or table not in pin.tables:
-        return 0
-    columns = keys.column_names
-    wanted = list(zip(*(keys[name].to_pylist() for name in columns), strict=True))
-    distinct = list(dict.fromkeys(wanted))
+def stored(keys: Sequence[pa.Table], table: str, engine: Engine, pin: Pin) -> list[int]:
+    """Count, for each of several tables of keys, the rows whose key is in a table; all are asked for together."""
+    filled = [each for each in keys if each.num_rows]
+    if not filled or table not in pin.tables:
+        return [0] * len(keys)
+    schema = filled[0].schema
+    columns = ", ".join(_quoted(name) for name in schema.names)
+    wanted = [_tuples(each) for each in keys]
+    distinct = list(dict.fromkeys(key for each in wanted for key in each))
     found: set[tuple[Any, ...]] = set()
     for start in range(0, len(distinct), KEYS_AT_ONCE):
-        some = distinct[start : start + KEYS_AT_ONCE]
-        names = ", ".join(_quoted(name) for name in columns)
-        rows = engine.query(f"SELECT {names} FROM {_table(table)} WHERE {_among(columns, some)}", pin).cast(keys.schema)
-        found.update(zip(*(rows[name].to_pylist() for name in columns), strict=True))
-    return sum(key in found for key in wanted)
+        among = _among(schema.names, distinct[start : start + KEYS_AT_ONCE])
+        rows = engine.query(f"SELECT {columns} FROM {_table(table)} WHERE {among}", pin)
+        found.update(_tuples(rows.cast(schema)))
+    return [sum(key in found for key in each) for each in wanted]
+
+
+def _tuples(rows: pa.Table) -> list[tuple[Any, ...]]:
+    return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
 
 
 def _changed(wrote: Wrote) -> list[int]:
@@ -143,18 +148,18 @@ def _survivors(wrote: Wrote) -> list[int]:
     return [left[load_id] for load_id in wrote.load_ids]
 
 
-def _among(columns: Sequence[str], keys: Iterable[tuple[Any, ...]]) -> str:
-    if len(columns) == 1:
-        return f"{_quoted(columns[0])} IN ({', '.join(_literal(key[0]) for key in keys)})"
-    each = (
-        " AND ".join(f"{_quoted(name)} = {_literal(value)}" for name, value in zip(columns, key, strict=True))
-        for key in keys
-    )
-    return " OR ".join(f"({one})" for one in each)
+def _among(columns: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> str:
+    """Ask for rows that have some keys, column by column: of several columns that is a few rows more than wanted.
+
+    A thousand keys joined by OR would be nested deeper than SQL parsers go.
+    """
+    values = zip(columns, zip(*keys, strict=True), strict=True)
+    each = (f"{_quoted(name)} IN ({_listed(dict.fromkeys(column))})" for name, column in values)
+    return " AND ".join(each)
 
 
-def _listed(texts: Iterable[str]) -> str:
-    return ", ".join(_literal(text) for text in texts)
+def _listed(values: Iterable[Any]) -> str:
+    return ", ".join(_literal(value) for value in values)
 
 
 def _table(name: str) -> str:

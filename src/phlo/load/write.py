@@ -24,6 +24,8 @@ from phlo.schemas.model import read_model
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import pyarrow as pa
+
     from phlo.declarations import Ingestion, Reporter
     from phlo.load.stage import Staged
     from phlo.protocols import Catalog, Engine, Pin, WriteMode, Written
@@ -156,10 +158,11 @@ def _apply(
         )
         ids, rows = [each.load_id for each in staged], [what.good for what in found]
         counts = count(Wrote(ingestion, lake.engine, lake.catalog, lake.ref, before, ids, rows, good, written))
-    return [_loaded(ingestion, *each, lake) for each in zip(staged, found, counts, strict=True)]
+    corrections = _corrections(ingestion, staged, found, lake)
+    return [_loaded(ingestion, *each) for each in zip(staged, found, counts, corrections, strict=True)]
 
 
-def _loaded(ingestion: Ingestion, staged: Staged, found: Validated, counts: Counts, lake: _Lake) -> Loaded:
+def _loaded(ingestion: Ingestion, staged: Staged, found: Validated, counts: Counts, corrections: int) -> Loaded:
     return Loaded(
         table=ingestion.table,
         partition=str(staged.partition) if staged.partition else None,
@@ -169,23 +172,30 @@ def _loaded(ingestion: Ingestion, staged: Staged, found: Validated, counts: Coun
         rows_updated=counts.updated,
         rows_unchanged=counts.unchanged,
         rows_rejected=found.rejected,
-        corrections_rejected=_corrections(ingestion, staged, found, lake),
+        corrections_rejected=corrections,
         extra_fields=dict(sorted(found.extra_fields.items())),
         reasons=dict(found.reasons.most_common()),
     )
 
 
-def _corrections(ingestion: Ingestion, staged: Staged, found: Validated, lake: _Lake) -> int:
-    """Count the rejected rows whose key the table has."""
+def _corrections(ingestion: Ingestion, staged: Sequence[Staged], found: Sequence[Validated], lake: _Lake) -> list[int]:
+    """Count each load's rejected rows whose key the table has."""
+    if ingestion.merge_strategy != "merge":
+        return [0] * len(staged)
+    keys = [_rejected_keys(ingestion, each, what) for each, what in zip(staged, found, strict=True)]
+    return stored(keys, ingestion.table, lake.engine, lake.catalog.pin(lake.ref))
+
+
+def _rejected_keys(ingestion: Ingestion, staged: Staged, found: Validated) -> pa.Table:
     import pyarrow as pa
 
-    if ingestion.merge_strategy != "merge" or not found.rejected_keys:
-        return 0
+    if not found.rejected_keys:
+        return pa.table({})
     keys = pa.concat_tables(found.rejected_keys)
     if SYSTEM_COLUMNS[0] in ingestion.unique_key:
         day = pa.scalar(staged.partition, pa.date32())
         keys = keys.append_column(SYSTEM_COLUMNS[0], pa.repeat(day, keys.num_rows))
-    return stored(keys, ingestion.table, lake.engine, lake.catalog.pin(lake.ref))
+    return keys
 
 
 @dataclass(frozen=True)
