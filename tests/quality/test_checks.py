@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from phlo.engine.memory import query_arrow
 from phlo.errors import InvalidDeclaration, UnknownColumn
 from phlo.quality import (
     Check,
@@ -21,6 +22,7 @@ from phlo.quality import (
     NullCheck,
     PatternCheck,
     RangeCheck,
+    Scope,
     SQLCheck,
     UniqueCheck,
 )
@@ -84,6 +86,14 @@ def test_a_check_is_a_check_can_be_copied_and_has_a_name(check: SQLCheck) -> Non
     assert isinstance(check, SQLCheck)
     assert pickle.loads(pickle.dumps(check)) == copy.copy(check) == check
     assert check.name
+
+
+@pytest.mark.parametrize("check", [each for each, _ in COUNTED if each.columns], ids=lambda check: check.name)
+def test_a_check_means_the_same_in_a_project_whose_dialect_is_duckdb(readings: Lake, check: SQLCheck) -> None:
+    rows = {"checked": readings.engine.read(READINGS, readings.catalog.pin("run-1"))}
+    sql = f"SELECT count(*) AS total, {check.measure(Scope('checked')).value} AS value FROM checked"
+    (trino,), (duckdb,) = (query_arrow(sql, rows, dialect).to_pylist() for dialect in ("trino", "duckdb"))
+    assert duckdb == trino
 
 
 # ── data frames ──────────────────────────────────────────────────────────────────────────────────────────

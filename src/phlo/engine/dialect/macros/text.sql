@@ -20,7 +20,10 @@ CREATE OR REPLACE MACRO trino_length
     (t_s BLOB, s) AS octet_length(s);
 CREATE OR REPLACE MACRO trino_replace
     (s, search) AS replace(s, search, ''),
-    (s, search, replacement) AS replace(s, search, replacement);
+    (s, search, replacement) AS CASE
+        WHEN search <> '' THEN replace(s, search, replacement)
+        WHEN search IS NOT NULL THEN replacement || array_to_string(list_transform(
+            range(1, length(s) + 1), lambda i: substr(s, i, 1) || replacement), '') END;
 
 CREATE OR REPLACE MACRO trino_split_part(s, delimiter, i) AS CASE
     WHEN i < 1 THEN ('Index must be greater than zero: ' || i)::BIGINT::VARCHAR
@@ -55,8 +58,11 @@ CREATE OR REPLACE MACRO trino_reverse
 CREATE OR REPLACE MACRO trino_upper(s) AS replace(upper(replace(s, 'ß', chr(57344))), chr(57344), 'ß');
 CREATE OR REPLACE MACRO trino_codepoint(s) AS unicode(s);
 CREATE OR REPLACE MACRO trino_concat_ws_list(s, words) AS array_to_string(words, s);
-CREATE OR REPLACE MACRO trino_hamming_distance(a, b) AS hamming(a, b)::BIGINT;
-CREATE OR REPLACE MACRO trino_levenshtein_distance(a, b) AS levenshtein(a, b)::BIGINT;
+-- DuckDB measures these in bytes.
+CREATE OR REPLACE MACRO phlo_ascii(s) AS CASE
+    WHEN strlen(s) <> length(s) THEN ('this distance is available for ASCII text only: ' || s)::BIGINT::VARCHAR ELSE s END;
+CREATE OR REPLACE MACRO trino_hamming_distance(a, b) AS hamming(phlo_ascii(a), phlo_ascii(b))::BIGINT;
+CREATE OR REPLACE MACRO trino_levenshtein_distance(a, b) AS levenshtein(phlo_ascii(a), phlo_ascii(b))::BIGINT;
 CREATE OR REPLACE MACRO trino_luhn_check(s) AS CASE
     WHEN s IS NULL THEN NULL
     WHEN NOT regexp_full_match(s, '[0-9]+') THEN ('not a number: ' || s)::BIGINT > 0
@@ -95,7 +101,7 @@ CREATE OR REPLACE MACRO trino_url_extract_port(s) AS CASE
     WHEN regexp_matches(s, phlo_url(s)) THEN nullif(regexp_extract(s, phlo_url(s), 3), '')::BIGINT END;
 -- format(): what %s, %,d and widths print in Java.
 CREATE OR REPLACE MACRO phlo_java_text
-    (t_x VARCHAR, x) AS x::VARCHAR, (t_x BIGINT, x) AS x::VARCHAR, (t_x DECIMAL, x) AS x::VARCHAR,
+    (t_x VARCHAR, x) AS x::VARCHAR, (t_x BIGINT, x) AS x::VARCHAR, (t_x DECIMAL, x) AS phlo_decimal_to_varchar(x),
     (t_x BOOLEAN, x) AS x::VARCHAR, (t_x DATE, x) AS x::VARCHAR,
     (t_x DOUBLE, x) AS CASE
         WHEN x = 0 OR abs(x) BETWEEN 1e-3 AND 9999999.999999999 THEN x::DOUBLE::VARCHAR ELSE phlo_double_to_varchar(x) END;
@@ -106,3 +112,5 @@ CREATE OR REPLACE MACRO phlo_right(s, n) AS CASE WHEN length(s) >= n THEN s ELSE
 CREATE OR REPLACE MACRO phlo_left(s, n) AS CASE WHEN length(s) >= n THEN s ELSE rpad(s, n, ' ') END;
 CREATE OR REPLACE MACRO phlo_zeros(s, n) AS CASE
     WHEN length(s) >= n THEN s WHEN s[1] = '-' THEN '-' || lpad(s[2:], n - 1, '0') ELSE lpad(s, n, '0') END;
+-- Built-in checks speak of patterns in this word, in projects whose dialect is DuckDB's too.
+CREATE OR REPLACE MACRO regexp_like(s, pattern) AS regexp_matches(s, pattern);
