@@ -291,16 +291,39 @@ def test_a_key_named_with_quotes_finds_its_corrections(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [int, float, bool, dt.date, dt.datetime, "decimal"], ids=lambda kind: getattr(kind, "__name__", kind)
+    ("kind", "value"),
+    [
+        (Series[int], 2**60),
+        (Series[float], 0.1),
+        (Series[float], "-Infinity"),
+        (Series[bool], True),
+        (Series[dt.date], "2024-01-20"),
+        (Series[dt.datetime], "2024-01-20T01:02:03.000004"),
+        (Series[pa.Decimal], "1.5"),
+    ],
+    ids=["int", "float", "infinity", "bool", "date", "time", "decimal"],
 )
-def test_keys_of_every_type_find_their_corrections(lake: Lake, kind: Any) -> None:
-    key = Series[pa.Decimal] if kind == "decimal" else Series[kind]
-    model = type("Keyed", (pa.DataFrameModel,), {"__annotations__": {"k": key, "n": Series[int]}, "n": pa.Field(ge=0)})
-    one = {int: 2**60, float: 0.1, bool: True, dt.date: "2024-01-20", dt.datetime: "2024-01-20T01:02:03.000004"}
-    value = one.get(kind, "1.5")
+def test_keys_of_every_type_find_their_corrections(lake: Lake, kind: Any, value: Any) -> None:
+    model = type("Keyed", (pa.DataFrameModel,), {"__annotations__": {"k": kind, "n": Series[int]}, "n": pa.Field(ge=0)})
     lake.load("1", ingestion(rows=[{"k": value, "n": 1}], unique_key=("k",), validation_schema=model))
     (load,) = lake.load("2", ingestion(rows=[{"k": value, "n": -1}], unique_key=("k",), validation_schema=model))
     assert load.corrections_rejected == 1
+
+
+@pytest.mark.parametrize("key", ["it's", 'a"b', "a\\b", "a\nb", "--", "é\U0001f600", "a\u0000b", "%s {x} ?", "", " "])
+def test_keys_of_any_text_find_their_corrections(lake: Lake, key: str) -> None:
+    lake.load("1", merged([{"_id": key, "sgv": 1}]))
+    (load,) = lake.load("2", merged([{"_id": key, "sgv": 0}]))
+    assert load.corrections_rejected == 1
+
+
+def test_a_key_that_is_a_list_is_an_error(lake: Lake) -> None:
+    class Listed(pa.DataFrameModel):
+        tags: Series[list[int]]
+
+    lake.open("1")
+    with pytest.raises(SchemaError, match="the unique key `tags` is a list<item: int64>, which no rows can be told"):
+        lake.write(ingestion(rows=[{"tags": [1]}], unique_key=("tags",), validation_schema=Listed))
 
 
 def test_more_rejected_corrections_than_one_query_asks_for_are_all_counted(lake: Lake) -> None:

@@ -7,6 +7,7 @@ same run had written them already, is read off the table: every row carries the 
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
@@ -180,7 +181,7 @@ def _literal(value: Any) -> str:
     if isinstance(value, dt.date):
         return f"DATE '{value.isoformat()}'"
     if isinstance(value, float):
-        return f"{value:.17e}"
+        return f"{value:.17e}" if math.isfinite(value) else f"CAST('{'-' * (value < 0)}Infinity' AS DOUBLE)"
     if isinstance(value, (int, Decimal)):
         return str(value)
     return "'" + str(value).replace("'", "''") + "'"

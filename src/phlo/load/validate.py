@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from phlo.declarations import SYSTEM_COLUMNS, SilentReporter
 from phlo.errors import SchemaError, nearest
 from phlo.load.cast import cast_array, cast_cells
+from phlo.load.cells import kind_of
 from phlo.load.checks import run_checks
 from phlo.load.reasons import Reason
 from phlo.load.rows import decode, encode
@@ -121,14 +122,20 @@ def validate_rows(
 
 
 def check_keys(ingestion: Ingestion, schema: TableSchema) -> None:
-    """Raise ``SchemaError`` when the unique key is not a column of the schema; no columns are no schema yet."""
-    for key in ingestion.unique_key if schema.columns else ():
-        if key not in schema.names and not (key == PARTITION and ingestion.partitioned):
-            raise SchemaError(
-                schema=schema.name,
-                detail=f"the unique key `{key}` is not a column of it{nearest(key, schema.names)}".rstrip("."),
-                fix=f"see unique_key in {ingestion.source}",
-            )
+    """Raise ``SchemaError`` when the unique key is no column of the schema, or one that can't be compared.
+
+    A schema without columns, inferred from no rows, is none yet.
+    """
+    types = {column.name: column.type for column in schema.columns}
+    for key in ingestion.unique_key if types else ():
+        if key == PARTITION and ingestion.partitioned:
+            continue
+        wrong = f"not a column of it{nearest(key, types)}".rstrip(".") if key not in types else ""
+        if not wrong and kind_of(types[key]) == "nested":
+            wrong = f"a {types[key]}, which no rows can be told apart by"
+        if wrong:
+            fix = f"see unique_key in {ingestion.source}"
+            raise SchemaError(schema=schema.name, detail=f"the unique key `{key}` is {wrong}", fix=fix)
 
 
 class Judge:
