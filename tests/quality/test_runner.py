@@ -258,6 +258,15 @@ def test_a_plugin_may_say_more_and_show_rows(readings: Lake) -> None:
     assert result.rows[0]["_id"] in ("a", "b", None)
 
 
+def test_a_plugin_may_show_its_rows_as_a_data_frame(readings: Lake) -> None:
+    class Framed:
+        def execute(self, df: pd.DataFrame) -> dict[str, Any]:
+            high = df[df["sgv"] > 600]
+            return {"passed": high.empty, "violations": len(high), "total": len(df), "rows": high[["_id", "sgv"]]}
+
+    assert readings.one(READINGS, Framed()).rows == ({"_id": "b", "sgv": 700.0},)
+
+
 def test_a_plugin_that_raises_is_a_failed_check_and_the_others_run(readings: Lake) -> None:
     broken, fine = readings.check(READINGS, Broken(), CountCheck(1))
     assert (broken.passed, broken.blocking, broken.error) == (False, True, "ZeroDivisionError")
@@ -273,8 +282,8 @@ def test_a_plugin_that_returns_no_result_is_a_failed_check(readings: Lake) -> No
     result = readings.one(READINGS, Half())
     assert not result.passed
     assert "its execute() returns no `violations` and no `total`" in result.message
-    with pytest.raises(TypeError):
-        read_outcome({})
+    with pytest.raises(TypeError, match="not a dict"):
+        read_outcome(None)  # type: ignore[arg-type]
 
 
 def test_a_plugin_may_speak_sql(readings: Lake) -> None:

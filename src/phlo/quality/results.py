@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from phlo.errors import PhloError
 from phlo.quality.protocol import SHOWN, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from phlo.declarations import Check, Quality
 
@@ -95,10 +96,13 @@ def read_outcome(found: Mapping[str, Any]) -> Outcome:
     >>> read_outcome({"passed": True, "violations": 2, "total": 100}).violations
     2
     """
+    if not isinstance(found, Mapping):
+        raise TypeError(f"its execute() returned `{found!r}`, not a dict")
     missing = [key for key in ("passed", "violations", "total") if key not in found]
     if missing:
         raise TypeError(f"its execute() returns no {' and no '.join(f'`{key}`' for key in missing)}")
     violations, total = int(found["violations"]), int(found["total"])
     message = str(found.get("message") or f"{violations:,} of {total:,} rows violate it")
-    rows = tuple(dict(row) for row in list(found.get("rows", ()))[:SHOWN])
-    return Outcome(bool(found["passed"]), violations, total, message, rows)
+    rows = found.get("rows", ())
+    rows = rows.head(SHOWN).to_dict("records") if hasattr(rows, "to_dict") else rows
+    return Outcome(bool(found["passed"]), violations, total, message, tuple(dict(row) for row in list(rows)[:SHOWN]))
