@@ -1,0 +1,50 @@
+"""What every error is, and how it names what comes nearest."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class PhloError(Exception):
+    """An error with a stable code, one sentence that carries its values, and a hint that names the next step.
+
+    >>> from phlo.errors import UnknownAsset
+    >>> error = UnknownAsset(name="glucos", nearest=nearest("glucos", ["glucose_entries"]))
+    >>> print(error)
+    There is no asset named `glucos`; did you mean `glucose_entries`?
+    >>> error.code, error.values["name"]
+    ('unknown-asset', 'glucos')
+    """
+
+    code: ClassVar[str] = "error"
+    message: ClassVar[str] = "{detail}"
+    hint: ClassVar[str] = ""
+    exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, **values: object) -> None:
+        self.values = values
+        self.next_step = self.hint.format_map(values)
+        super().__init__(self.message.format_map(values))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known names come nearest to ``name``, as the tail of a sentence.
+
+    >>> nearest("sgv2", ["sgv", "date"])
+    '; did you mean `sgv`?'
+    >>> nearest("x", [])
+    '.'
+    """
+    candidates = sorted(set(known))
+    folded = {candidate.lower(): candidate for candidate in candidates}
+    close = difflib.get_close_matches(name.lower(), list(folded), n=3, cutoff=0.6)
+    within = [folded[low] for low in folded if name and (name.lower() in low or low in name.lower())]
+    found = list(dict.fromkeys([*(folded[match] for match in close), *within]))[:3]
+    if not found:
+        return "."
+    return "; did you mean " + " or ".join(f"`{match}`" for match in found) + "?"

@@ -1,0 +1,83 @@
+"""The project's files are wrong."""
+
+from __future__ import annotations
+
+from phlo.errors.base import PhloError
+
+
+class ProjectError(PhloError):
+    """The project's files are wrong."""
+
+    code = "project"
+
+
+class NoProject(ProjectError):
+    """Neither the folder nor its parents hold a Phlo project."""
+
+    code = "no-project"
+    message = "There is no Phlo project in `{folder}` or above it (a pyproject.toml with [tool.phlo] or needing phlo)"
+    hint = "`phlo init NAME` makes one; `phlo --project FOLDER …` uses one elsewhere"
+
+
+class UnknownProject(ProjectError):
+    """Neither a folder nor an installed project has that name."""
+
+    code = "unknown-project"
+    message = "`{name}` is neither a folder nor an installed project{nearest}"
+    hint = "install the project's wheel, or name its folder"
+
+
+class InvalidSetting(ProjectError):
+    """A setting in pyproject.toml, the environment or .env is wrong."""
+
+    code = "invalid-setting"
+    message = "The setting `{name}` is wrong: {detail}"
+    hint = "see [tool.phlo] in {file}, and PHLO_* in the environment and in .env"
+
+
+class WorkflowImportFailed(ProjectError):
+    """A workflow file does not import, so its assets are missing."""
+
+    code = "workflow-import-failed"
+    message = "`{file}` does not import (line {line}): {detail}"
+    hint = "mend the file; the assets of the other files can still be used"
+
+
+class DuplicateAsset(ProjectError):
+    """Two declarations name one table."""
+
+    code = "duplicate-asset"
+    message = "The table `{table}` is declared twice: in {first} and in {second}"
+    hint = "give one of them another table_name"
+
+
+class MissingExtra(ProjectError):
+    """An optional dependency is not installed."""
+
+    code = "missing-extra"
+    message = "{feature} needs the package `{package}`, which is not installed"
+    hint = "pip install 'phlo[{extra}]'"
+
+
+class ProjectExists(ProjectError):
+    """A new project's place is taken."""
+
+    code = "project-exists"
+    message = "`{path}` is already a {kind}; nothing was touched"
+    hint = "choose another name, or move it away"
+
+
+class WorkflowExists(ProjectError):
+    """A workflow that is to be created is there already."""
+
+    code = "workflow-exists"
+    message = "`{table}` has a workflow already, in {file}; nothing was written"
+    hint = "edit that file, or create the workflow under another table name"
+
+
+class SchemaFileBroken(ProjectError):
+    """A schema file that is to be extended is not Python."""
+
+    code = "schema-file-broken"
+    message = "`{file}` can not be extended (line {line}): {detail}; nothing was written"
+    hint = "mend the file and run the command again"

@@ -1,0 +1,83 @@
+"""A dbt model failed."""
+
+from __future__ import annotations
+
+from phlo.errors.base import PhloError
+
+
+class TransformError(PhloError):
+    """A dbt model failed."""
+
+    code = "transform"
+
+
+class DbtProjectBroken(TransformError):
+    """dbt can not read the project's models."""
+
+    code = "dbt-project-broken"
+    message = "The dbt project in {folder} can not be read: {detail}"
+    hint = "mend it; `dbt parse` in that folder says the same in dbt's own words"
+
+
+class ModelsFailed(TransformError):
+    """Models failed, so nothing was published."""
+
+    code = "models-failed"
+    message = "{count} of {total} model(s) failed on `{ref}`: {failures}"
+    hint = "mend the model and run again; its compiled SQL is in {compiled}"
+
+
+class DataTestsFailed(TransformError):
+    """Data tests of models failed, so nothing was published."""
+
+    code = "data-tests-failed"
+    message = "{count} data test(s) failed on `{ref}`: {failures}"
+    hint = '`phlo query --ref {ref} "SELECT …"` looks at the data; a test with `severity: warn` does not stop a run'
+
+
+class UntypedColumn(TransformError):
+    """A model's column that no table can hold."""
+
+    code = "untyped-column"
+    message = "The column `{column}` is {given}, which a table can not hold"
+    hint = "give it a type, such as cast(null as varchar) as {column}"
+
+
+class DuplicateKey(TransformError):
+    """An incremental batch that has several rows for one key, so that its result would depend on their order."""
+
+    code = "duplicate-key"
+    message = "{count} key(s) occur more than once in the rows to merge into `{table}`; the first is {example}"
+    hint = "let the model return one row for each ({keys}), or use incremental_strategy='delete+insert'"
+
+
+class NullKey(TransformError):
+    """An incremental batch with rows that have no key, which every run would add again."""
+
+    code = "null-key"
+    message = "{count} row(s) to merge into `{table}` have no {keys}"
+    hint = "leave them out in the model (where {keys} is not null), or give them a key"
+
+
+class InvalidModelConfig(TransformError):
+    """A model's config() that the adapter can not follow."""
+
+    code = "invalid-model-config"
+    message = "`{option}`: {detail}"
+    hint = "{fix}"
+
+
+class ModelColumnsChanged(TransformError):
+    """An incremental model whose columns no longer fit its table."""
+
+    code = "model-columns-changed"
+    message = "The columns of `{table}` changed: {changes}"
+    hint = "run it with --full-refresh, or set on_schema_change='append_new_columns' or 'sync_all_columns'"
+
+
+class UnsupportedStatement(TransformError):
+    """A hook or macro that runs SQL which is not a query."""
+
+    code = "unsupported-statement"
+    message = "`{statement}` can not run here: dbt's adapter for Phlo runs queries, and materializations write"
+    hint = "write a model for what the statement makes, or leave the hook out"
