@@ -20,7 +20,7 @@ def tree(error: type[PhloError] = PhloError) -> Iterator[type[PhloError]]:
         yield from tree(child)
 
 
-LEAVES = [error for error in tree() if not error.__subclasses__() and error.__module__.startswith("phlo.errors.")]
+LEAVES = [error for error in tree() if not error.__subclasses__() and error.__module__ == "phlo.errors"]
 
 
 @pytest.mark.parametrize("error", LEAVES, ids=lambda error: error.code)

@@ -200,3 +200,7 @@ __all__ = [
     "WorkflowImportFailed",
     "nearest",
 ]
+
+# Where they are defined is nobody's business: tracebacks and docs name the import path.
+for _name in __all__:
+    globals()[_name].__module__ = __name__
