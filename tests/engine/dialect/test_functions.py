@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -72,3 +74,9 @@ def test_a_window_function_keeps_its_nulls_clause(ask: Ask) -> None:
 )  # fmt: skip
 def test_aggregates_over_the_edge(sql: str, rows: object, ask: Ask) -> None:
     assert ask(sql) == rows
+
+
+def test_the_reference_page_lists_what_is_available() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "dialect.md").read_text()
+    listed = page.partition("## Functions")[2].partition("Beside these")[0]
+    assert set(re.findall(r"`(\w+)`", listed)) == known_functions()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from sqlglot import exp
 
-from phlo.engine.dialect import parse
+from phlo.engine.dialect import parse, to_duckdb
 from phlo.errors import QuerySyntax
 
 
@@ -83,3 +85,11 @@ def test_unicode_and_quotation_marks_survive() -> None:
     tree = parse('SELECT \'it\'\'s ü 🙂\' AS "Größe ""x"""')
     assert tree.selects[0].this.this == "it's ü 🙂"
     assert tree.selects[0].alias == 'Größe "x"'
+
+
+@pytest.mark.parametrize("word", [" + ", " || ", " OR "])
+def test_a_chain_of_a_thousand_terms_is_translated(word: str) -> None:
+    start = time.process_time()
+    terms = word.join(f"x = {i}" if "OR" in word else f"{i}" for i in range(1000))
+    assert to_duckdb(f"SELECT {terms} AS y FROM raw.t").count("999") == 1
+    assert time.process_time() - start < 5

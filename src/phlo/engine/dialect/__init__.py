@@ -12,7 +12,7 @@ from functools import lru_cache
 from phlo.engine.dialect import casts, datetimes, functions, operators, queries, strings
 from phlo.engine.dialect.functions import known_functions
 from phlo.engine.dialect.macros import macro_sql
-from phlo.engine.dialect.reader import parse
+from phlo.engine.dialect.reader import deeply, parse
 from phlo.engine.dialect.rules import translate
 from phlo.engine.dialect.tables import tables_in
 from phlo.engine.dialect.writer import write, write_as_read
@@ -35,4 +35,4 @@ def to_duckdb(sql: str, dialect: str = "trino") -> str:
     'SELECT count(DISTINCT "sgv") AS "n" FROM "raw"."entries"'
     """
     tree = parse(sql, dialect)
-    return write_as_read(tree) if dialect == "duckdb" else write(translate(tree))
+    return deeply(lambda: write_as_read(tree) if dialect == "duckdb" else write(translate(tree)), sql)

@@ -33,6 +33,9 @@ _SIMPLE = {
     DType.JSON: "JSON", DType.VARBINARY: "BLOB", DType.UUID: "UUID",
 }  # fmt: skip
 _SAME_KIND = {"integer": {DType.BIGINT}, "varchar": {DType.VARCHAR, DType.TEXT}, "double": {DType.DOUBLE}}
+_DATES = frozenset({"date", "timestamp", "timestamptz"})
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d(\.\d+)?)?", re.ASCII)
 _UTC = frozenset({"Z", "UTC", "GMT", "+00:00", "-00:00"})
 _ZONED = re.compile(
     r"(?P<local>[-+\d]+(?: +[\d:.]+)?)\s*(?P<zone>Z|(?:UTC|GMT)(?:[+-]\d\d:?\d\d)?|[+-]\d\d:\d\d|[A-Z]\w*/[\w/+-]+)",
@@ -57,6 +60,8 @@ def cast_to(node: Node, operand: Node, to: exp.DataType) -> Node:
         return fragment(f"CAST({{0}} AS {duckdb_type(to, node)})", call_macro("trino_before_decimal", [operand]))
     if to.this in (DType.TIMESTAMP, DType.TIMESTAMPTZ):
         return _to_timestamp(node, operand, to)
+    if to.this is DType.DATE and (source.name in _DATES or _DATE.fullmatch(text_of(node.this) or "")):
+        return fragment("CAST({0} AS DATE)", operand)
     if to.this in _PLAIN:
         return fragment(f"CAST({{0}} AS {_PLAIN[to.this]})", operand)
     if to.this in _MACROS and source.name != "json":
@@ -116,8 +121,18 @@ def _to_timestamp(node: Node, operand: Node, to: exp.DataType) -> Node:
         if not kept(node) or zoned["zone"][:3] in _UTC:
             refuse(node, f"a timestamp in the time zone {zoned['zone']}", "write the time in UTC")
         return native("phlo_text_to_instant", operand, exp.Literal.number(digits))
+    if to.this is DType.TIMESTAMP and _is_exact(node.this, digits):
+        return fragment("CAST({0} AS TIMESTAMP)", operand)
     macro = "trino_to_timestamp" if to.this is DType.TIMESTAMP else "trino_to_timestamptz"
     return call_macro(macro, [operand, exp.Literal.number(digits)])
+
+
+def _is_exact(source: Node, digits: int) -> bool:
+    """Whether a cast to that many digits of a second has nothing to round, and no text to judge."""
+    kind, literal = kind_of(source), _TIME.fullmatch(text_of(source) or "")
+    if literal:
+        return len(literal[2] or ".") - 1 <= digits
+    return kind.name == "date" or (kind.name in _DATES and kind.digits <= digits)
 
 
 def _to_nested(node: Node, operand: Node, to: exp.DataType) -> Node:

@@ -129,7 +129,24 @@ def _unit(node: Node) -> str:
 def _truncated(node: Node, t: Translate) -> Node:
     if len(node.expressions) != 2:
         refuse(node, "date_trunc", "it takes a unit and a time")
-    return call_macro("trino_date_trunc", [exp.Literal.string(_unit(node)), t(node.expressions[1])])
+    unit, operand = exp.Literal.string(_unit(node)), t(node.expressions[1])
+    kind = kind_of(node.expressions[1]).name
+    if kind == "date":
+        return fragment("CAST(date_trunc({0}, {1}) AS DATE)", unit, operand)
+    if kind in ("timestamp", "timestamptz"):
+        return native("date_trunc", unit, operand)
+    return call_macro("trino_date_trunc", [unit, operand])
+
+
+def moved(source: Node, time: Node, interval: Node, direction: str = "plus") -> Node:
+    """Add an interval to a time, or take it off; a date stays a date."""
+    sign = "+" if direction == "plus" else "-"
+    kind = kind_of(source).name
+    if kind == "date":
+        return fragment(f"CAST(({{0}} {sign} {{1}}) AS DATE)", time, interval)
+    if kind in ("timestamp", "timestamptz", "time"):
+        return fragment(f"({{0}} {sign} {{1}})", time, interval)
+    return call_macro(f"trino_{direction}_interval", [time, interval])
 
 
 def _added(node: Node, t: Translate) -> Node:
@@ -137,7 +154,7 @@ def _added(node: Node, t: Translate) -> Node:
         refuse(node, "date_add", "it takes a unit, a number and a time")
     unit = _unit(node)
     interval = native("phlo_units", exp.Literal.string(unit), t(node.expressions[1]))
-    return call_macro("trino_plus_interval", [t(node.expressions[2]), interval])
+    return moved(node.expressions[2], t(node.expressions[2]), interval)
 
 
 def _difference(node: Node, t: Translate) -> Node:
@@ -169,6 +186,8 @@ def _field_function(name: str) -> Rule:
 
 
 def _date(node: Node, t: Translate) -> Node:
+    if len(node.expressions) == 1 and kind_of(node.expressions[0]).name in ("date", "timestamp", "timestamptz"):
+        return fragment("CAST({0} AS DATE)", t(node.expressions[0]))
     return call_macro("trino_to_date", [t(operand) for operand in node.expressions])
 
 

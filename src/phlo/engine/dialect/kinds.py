@@ -163,7 +163,7 @@ def _arithmetic(node: exp.Binary, depth: int) -> Kind:
         if isinstance(node, exp.Add | exp.Sub):
             return left if right.name == "interval" else right
         return Kind("interval")
-    return _merged([node.this, node.expression], depth) if names <= _NUMBERS else Kind()
+    return _common({left, right}) if names <= _NUMBERS else Kind()
 
 
 def _branches(node: Node, depth: int) -> Kind:
@@ -173,8 +173,11 @@ def _branches(node: Node, depth: int) -> Kind:
 
 
 def _merged(results: list[Node], depth: int) -> Kind:
+    return _common({kind_of(result, depth + 1) for result in results if not isinstance(result, exp.Null)})
+
+
+def _common(kinds: set[Kind]) -> Kind:
     """The kind that values of these kinds are brought to; unknown where one of them is."""
-    kinds = {kind_of(result, depth + 1) for result in results if not isinstance(result, exp.Null)}
     names = {kind.name for kind in kinds}
     if len(names) == 1:
         return Kind(names.pop(), max(kind.digits for kind in kinds))

@@ -64,5 +64,5 @@ def line_of(node: Node) -> int:
 
 def refuse(node: Node, name: str, fix: str = "", nearest: str = "") -> NoReturn:
     """Raise ``UnsupportedFunction`` for a construct that has no equal here."""
-    hint = fix or "write it with the functions of the reference page on the dialect"
+    hint = fix or "docs/reference/dialect.md lists what there is"
     raise UnsupportedFunction(name=name, line=line_of(node), nearest=nearest, fix=hint)

@@ -7,6 +7,7 @@ import re
 from sqlglot import exp
 
 from phlo.engine.dialect.calls import call_macro
+from phlo.engine.dialect.datetimes import moved
 from phlo.engine.dialect.kinds import kind_of
 from phlo.engine.dialect.nodes import Node, fragment, native, refuse, text_of
 from phlo.engine.dialect.rules import Translate, rebuilt, rule
@@ -41,9 +42,9 @@ def _remainder(node: Node, t: Translate) -> Node:
 def _addition(node: Node, t: Translate) -> Node:
     left, right = kind_of(node.this).name, kind_of(node.expression).name
     if right == "interval" and left != "interval":
-        return call_macro("trino_plus_interval", [t(node.this), t(node.expression)])
+        return moved(node.this, t(node.this), t(node.expression))
     if left == "interval" and right != "interval":
-        return call_macro("trino_plus_interval", [t(node.expression), t(node.this)])
+        return moved(node.expression, t(node.expression), t(node.this))
     return rebuilt(node, t)
 
 
@@ -51,7 +52,7 @@ def _addition(node: Node, t: Translate) -> Node:
 def _subtraction(node: Node, t: Translate) -> Node:
     left, right = kind_of(node.this).name, kind_of(node.expression).name
     if right == "interval" and left != "interval":
-        return call_macro("trino_minus_interval", [t(node.this), t(node.expression)])
+        return moved(node.this, t(node.this), t(node.expression), "minus")
     if {left, right} & (_NUMBERS | {"interval"}) or {left, right} & {"timestamp", "timestamptz", "time"}:
         return rebuilt(node, t)
     return call_macro("trino_minus", [t(node.this), t(node.expression)])

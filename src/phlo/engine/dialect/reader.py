@@ -7,7 +7,9 @@ here only the calls with a grammar of their own (CAST, EXTRACT, TRIM …) become
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, ClassVar
+import sys
+import threading
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
@@ -28,6 +30,10 @@ DIALECT = "phlo_dialect"
 """Where a statement's root keeps the dialect that it was read in."""
 
 OWN_GRAMMAR = ("CAST", "EXTRACT", "LISTAGG", "POSITION", "SUBSTRING", "TRIM", "TRY_CAST")
+
+DEEPEST = 5000  # Python's own frames at the deepest; more could overrun the stack of a thread
+_DEEPER = threading.Lock()
+T = TypeVar("T")
 
 _UNDERSCORED = re.compile(r"(_\d+)+$")
 _RADIX = re.compile(r"0(?:x(?P<x>[0-9a-f_]+)|o(?P<o>[0-7_]+)|b(?P<b>[01_]+))$", re.IGNORECASE)
@@ -107,7 +113,7 @@ def _decimal_literal(this: Node, to: exp.DataType) -> exp.Cast:
 def _parse_all(sql: str, dialect: str) -> list[Node | None]:
     reader = PhloTrino() if dialect == "trino" else PhloDuckDBText()
     try:
-        return reader.parse(sql)
+        return deeply(lambda: reader.parse(sql), sql)
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
         detail = str(first.get("description") or error)
@@ -115,8 +121,22 @@ def _parse_all(sql: str, dialect: str) -> list[Node | None]:
     except TokenError as error:
         line = sql.count("\n", 0, error.start) + 1 if error.start else 1
         raise _syntax_error(sql, line, 1, "a quotation or a comment does not end") from error
-    except RecursionError as error:
-        raise _syntax_error(sql, 1, 1, "the statement is nested too deeply") from error
+
+
+def deeply(work: Callable[[], T], sql: str) -> T:
+    """Do work that goes as deep as a statement is nested; a thousand terms in one sum are as many levels."""
+    try:
+        return work()
+    except RecursionError:
+        with _DEEPER:
+            before = sys.getrecursionlimit()
+            sys.setrecursionlimit(max(before, DEEPEST))
+            try:
+                return work()
+            except RecursionError as error:
+                raise _syntax_error(sql, 1, 1, "the statement is nested too deeply") from error
+            finally:
+                sys.setrecursionlimit(before)
 
 
 def _syntax_error(sql: str, line: int, column: int, detail: str) -> QuerySyntax:

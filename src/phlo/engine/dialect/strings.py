@@ -197,13 +197,11 @@ def _formatted(node: Node, match: re.Match[str], operand: Node | None, t: Transl
         refuse(node, f"format with {match[0]}", "only %f takes digits")
     if "," in flags:
         value = native("phlo_thousands", value)
-    if width:
-        value = native(
-            "phlo_zeros" if "0" in flags else "phlo_left" if "-" in flags else "phlo_right",
-            value,
-            exp.Literal.number(int(width)),
-        )
-    return fragment("coalesce({0}, 'null')", value)
+    value = fragment("coalesce({0}, {1})", value, exp.Literal.string("null"[: int(match["digits"] or 4)]))
+    if not width:
+        return value
+    padded = "phlo_zeros" if "0" in flags else "phlo_left" if "-" in flags else "phlo_right"
+    return native(padded, value, exp.Literal.number(int(width)))
 
 
 STRINGS: dict[str, Rule] = {

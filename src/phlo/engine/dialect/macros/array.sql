@@ -6,11 +6,16 @@ CREATE OR REPLACE MACRO trino_contains(a, x) AS CASE
     WHEN phlo_has_null(a) THEN NULL ELSE false END;
 CREATE OR REPLACE MACRO phlo_index(a, x) AS list_position(list_transform(a, lambda e: {'e': e}), {'e': x});
 CREATE OR REPLACE MACRO trino_array_distinct(a) AS list_filter(a, lambda e, i: phlo_index(a, e) = i);
-CREATE OR REPLACE MACRO trino_array_union(a, b) AS trino_array_distinct(list_concat(a, b));
-CREATE OR REPLACE MACRO trino_array_intersect(a, b) AS trino_array_distinct(
-    list_filter(a, lambda e: phlo_index(b, e) IS NOT NULL));
-CREATE OR REPLACE MACRO trino_array_except(a, b) AS trino_array_distinct(
-    list_filter(a, lambda e: phlo_index(b, e) IS NULL));
+CREATE OR REPLACE MACRO trino_array_union(a, b) AS CASE
+    WHEN a IS NULL OR b IS NULL THEN NULL ELSE trino_array_distinct(list_concat(a, b)) END;
+-- In the order of the longer array.
+CREATE OR REPLACE MACRO phlo_common(a, b) AS
+    trino_array_distinct(list_filter(a, lambda e: phlo_index(b, e) IS NOT NULL));
+CREATE OR REPLACE MACRO trino_array_intersect(a, b) AS CASE
+    WHEN a IS NULL OR b IS NULL THEN NULL WHEN len(a) < len(b) THEN phlo_common(b, a) ELSE phlo_common(a, b) END;
+CREATE OR REPLACE MACRO trino_array_except(a, b) AS CASE
+    WHEN b IS NULL THEN NULL WHEN len(b) = 0 THEN a
+    ELSE trino_array_distinct(list_filter(a, lambda e: phlo_index(b, e) IS NULL)) END;
 CREATE OR REPLACE MACRO trino_array_max(a) AS CASE WHEN phlo_has_null(a) THEN NULL ELSE list_max(a) END;
 CREATE OR REPLACE MACRO trino_array_min(a) AS CASE WHEN phlo_has_null(a) THEN NULL ELSE list_min(a) END;
 CREATE OR REPLACE MACRO trino_array_position(a, x) AS CASE
@@ -35,7 +40,8 @@ CREATE OR REPLACE MACRO trino_trim_array(a, n) AS CASE
     WHEN n < 0 OR n > len(a) THEN a[('can not trim by ' || n)::BIGINT :] WHEN n = len(a) THEN a[2:1]
     ELSE a[: len(a) - n] END;
 CREATE OR REPLACE MACRO trino_zip
-    (a, b) AS list_zip(a, b), (a, b, c) AS list_zip(a, b, c), (a, b, c, d) AS list_zip(a, b, c, d);
+    (a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE list_zip(a, b) END,
+    (a, b, c) AS CASE WHEN a IS NULL OR b IS NULL OR c IS NULL THEN NULL ELSE list_zip(a, b, c) END;
 CREATE OR REPLACE MACRO trino_array_join
     (t_a VARCHAR[], a, separator) AS array_to_string(list_filter(a, lambda e: e IS NOT NULL), separator),
     (t_a VARCHAR[], a, separator, missing) AS array_to_string(list_transform(a, lambda e: coalesce(e, missing)), separator),
@@ -72,7 +78,8 @@ CREATE OR REPLACE MACRO trino_subscript(x, i) AS CASE
 CREATE OR REPLACE MACRO trino_element_at(x, i) AS x[i];
 CREATE OR REPLACE MACRO trino_map() AS MAP {};
 CREATE OR REPLACE MACRO trino_map_concat
-    (a, b) AS map_concat(a, b), (a, b, c) AS map_concat(a, b, c);
+    (a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE map_concat(a, b) END,
+    (a, b, c) AS CASE WHEN a IS NULL OR b IS NULL OR c IS NULL THEN NULL ELSE map_concat(a, b, c) END;
 CREATE OR REPLACE MACRO trino_map_from_entries(entries) AS map_from_entries(entries);
 CREATE OR REPLACE MACRO phlo_map_agg(keys, vals) AS map_from_entries(list_filter(
     list_transform(range(1, len(keys) + 1), lambda i: {'key': keys[i], 'value': vals[i]}),

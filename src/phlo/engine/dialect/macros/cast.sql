@@ -56,7 +56,7 @@ CREATE OR REPLACE MACRO phlo_to_digits(x, p) AS CASE
                         * pow(10, 6 - p)::BIGINT) END;
 CREATE OR REPLACE MACRO phlo_timestamp_text(s) AS CASE
     WHEN regexp_full_match(phlo_bare(s),
-        '[0-9]{1,6}-[0-9]{1,2}-[0-9]{1,2}( +[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,12})?)?)?'
+        '[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}( +[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,12})?)?)?'
         || '( *([+-][0-9]{2}:[0-9]{2}|Z|UTC|GMT|[A-Z][A-Za-z_]+/[A-Za-z_/]+))?')
     THEN regexp_replace(regexp_extract(regexp_replace(phlo_bare(s), ' +', ' ', 'g'),
         '^[0-9]+-[0-9]+-[0-9]+( [0-9:.]+)?'), '( [0-9]{1,2}:[0-9]{1,2})$', '\1:00')
@@ -67,7 +67,7 @@ CREATE OR REPLACE MACRO trino_to_timestamp
     (t_x VARCHAR, x, p) AS phlo_to_digits(phlo_timestamp_text(x)::TIMESTAMP, p);
 CREATE OR REPLACE MACRO phlo_timestamptz_text(s) AS CASE
     WHEN regexp_full_match(phlo_bare(s),
-        '[0-9]{1,6}-[0-9]{1,2}-[0-9]{1,2}( +[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,12})?)?)?'
+        '[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}( +[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,12})?)?)?'
         || '( *([+-][0-9]{2}:[0-9]{2}|Z|UTC|GMT|[A-Z][A-Za-z_]+/[A-Za-z_/]+))?')
     THEN regexp_replace(regexp_replace(
         regexp_replace(phlo_bare(s), ' +', ' ', 'g'), '( [0-9]{1,2}:[0-9]{1,2})($| |Z|[+-])', '\1:00\2'),
@@ -95,7 +95,7 @@ CREATE OR REPLACE MACRO phlo_interval_to_varchar(x, p) AS CASE
         || (abs(phlo_milliseconds(x)) // 86400000) || ' '
         || strftime(make_timestamp(abs(phlo_milliseconds(x)) * 1000), '%H:%M:%S.%g') END;
 CREATE OR REPLACE MACRO trino_to_varchar
-    (t_x VARCHAR, x, p) AS x::VARCHAR, (t_x BIGINT, x, p) AS x::VARCHAR, (t_x DECIMAL, x, p) AS x::VARCHAR,
+    (t_x VARCHAR, x, p) AS x::VARCHAR, (t_x BIGINT, x, p) AS x::VARCHAR, (t_x DECIMAL, x, p) AS phlo_decimal_to_varchar(x),
     (t_x BOOLEAN, x, p) AS x::VARCHAR, (t_x FLOAT, x, p) AS phlo_double_to_varchar(x),
     (t_x DOUBLE, x, p) AS phlo_double_to_varchar(x), (t_x DATE, x, p) AS x::VARCHAR,
     (t_x TIME, x, p) AS strftime(DATE '2000-01-01' + x, '%H:%M:%S') || CASE
@@ -109,7 +109,8 @@ CREATE OR REPLACE MACRO trino_to_varchar_of
     (t_x BIGINT, x, p, n) AS CASE
         WHEN length(x::VARCHAR) > n THEN ('too long: ' || x)::BIGINT::VARCHAR ELSE x::VARCHAR END,
     (t_x DECIMAL, x, p, n) AS CASE
-        WHEN length(x::VARCHAR) > n THEN ('too long: ' || x)::BIGINT::VARCHAR ELSE x::VARCHAR END,
+        WHEN length(phlo_decimal_to_varchar(x)) > n THEN ('too long: ' || x)::BIGINT::VARCHAR
+        ELSE phlo_decimal_to_varchar(x) END,
     (t_x BOOLEAN, x, p, n) AS CASE
         WHEN length(x::VARCHAR) > n THEN ('too long: ' || x)::BIGINT::VARCHAR ELSE x::VARCHAR END,
     (t_x DOUBLE, x, p, n) AS CASE

@@ -120,3 +120,7 @@ CREATE OR REPLACE MACRO phlo_scientific(s) AS
 CREATE OR REPLACE MACRO phlo_double_to_varchar(x) AS CASE
     WHEN isnan(x) THEN 'NaN' WHEN isinf(x) THEN CASE WHEN x < 0 THEN '-Infinity' ELSE 'Infinity' END
     ELSE list_transform([x::VARCHAR], lambda s: phlo_scientific(s))[1] END;
+-- DuckDB leaves out the nought before the point where a decimal's type has no digit there.
+CREATE OR REPLACE MACRO phlo_decimal_to_varchar(x) AS CASE
+    WHEN x::VARCHAR LIKE '.%' THEN '0' || x::VARCHAR
+    WHEN x::VARCHAR LIKE '-.%' THEN '-0' || substr(x::VARCHAR, 2) ELSE x::VARCHAR END;
