@@ -1,0 +1,124 @@
+"""Snapshots that swap files: their summaries, and commits that others make meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.expressions import AlwaysTrue
+from pyiceberg.table.snapshots import Operation
+
+from phlo.iceberg import commit
+from phlo.iceberg.catalog import SqlRefCatalog
+from phlo.iceberg.commit import swap
+from phlo.iceberg.merge import append, merge, replace
+from phlo.iceberg.rewrite import Rewrite
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyiceberg.table import Table
+
+SCHEMA = pa.schema([("key", pa.int64()), ("value", pa.int64())])
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> SqlRefCatalog:
+    catalog = SqlRefCatalog(f"sqlite:///{tmp_path}/catalog.db", tmp_path / "warehouse")
+    catalog.create_ref("run-1")
+    return catalog
+
+
+@pytest.fixture
+def table(catalog: SqlRefCatalog) -> Table:
+    return catalog.create_table("raw.t", SCHEMA, "run-1", keys=["key"])
+
+
+def rows(values: dict[int, int]) -> pa.Table:
+    return pa.table({"key": list(values), "value": list(values.values())}, schema=SCHEMA)
+
+
+def summary(table: Table) -> dict[str, Any]:
+    snapshot = table.current_snapshot()
+    assert snapshot is not None
+    assert snapshot.summary is not None
+    return {"operation": snapshot.summary.operation, **snapshot.summary.additional_properties}
+
+
+def test_snapshots_say_what_they_did(table: Table) -> None:
+    append(table, rows({1: 1, 2: 2}))
+    assert summary(table)["operation"] == Operation.APPEND
+    merge(table, rows({2: 3, 4: 4}), ["key"])
+    found = summary(table)
+    assert found["operation"] == Operation.OVERWRITE
+    assert (found["total-records"], found["deleted-records"], found["added-records"]) == ("3", "2", "3")
+
+
+def test_nothing_to_swap_is_no_snapshot(table: Table) -> None:
+    swap(table, Rewrite([], []), AlwaysTrue())
+    assert table.current_snapshot() is None
+
+
+def test_each_snapshot_can_still_be_read(table: Table) -> None:
+    seen = {}
+    for n in range(12):
+        merge(table, rows({n % 3: n}), ["key"])
+        snapshot = table.current_snapshot()
+        assert snapshot is not None
+        seen[snapshot.snapshot_id] = {**(list(seen.values())[-1] if seen else {}), n % 3: n}
+    for snapshot_id, expected in seen.items():
+        found = table.scan(snapshot_id=snapshot_id).to_arrow().to_pylist()
+        assert {row["key"]: row["value"] for row in found} == expected
+
+
+def test_manifests_become_one_before_they_are_many(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("phlo.iceberg.rewrite.SMALL_FILE", 0)
+    most = 0
+    for n in range(3 * commit.MANIFESTS):
+        append(table, rows({n: n}))
+        snapshot = table.current_snapshot()
+        assert snapshot is not None
+        most = max(most, len(snapshot.manifests(table.io)))
+    assert most < commit.MANIFESTS
+    assert len(list(table.scan().plan_files())) == 3 * commit.MANIFESTS
+
+
+def test_writers_that_race_on_disjoint_keys_lose_no_row(catalog: SqlRefCatalog, table: Table) -> None:
+    append(table, rows({0: 0}))
+    tables = [catalog.load("raw.t", "run-1") for _ in range(3)]
+    failed: list[int] = []
+
+    def write(number: int) -> None:
+        for step in range(3):
+            key = 1000 * (number + 1) + step
+            try:
+                merge(tables[number], rows({key: key}), ["key"])
+            except CommitFailedException:
+                failed.append(key)
+                tables[number].refresh()
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    keys = catalog.load("raw.t", "run-1").scan().to_arrow()["key"].to_pylist()
+    expected = {0, *(1000 * (number + 1) + step for number in range(3) for step in range(3))} - set(failed)
+    assert sorted(keys) == sorted(expected)
+    assert len(failed) < 9
+
+
+def test_a_table_that_was_replaced_meanwhile_is_not_written(
+    catalog: SqlRefCatalog, table: Table, tmp_path: Path
+) -> None:
+    append(table, rows({1: 1, 2: 2}))
+    stale = catalog.load("raw.t", "run-1")
+    replace(table, rows({5: 5}))
+    on_disk = set(tmp_path.rglob("*.parquet"))
+    with pytest.raises(CommitFailedException):
+        merge(stale, rows({1: 9}), ["key"])
+    assert set(tmp_path.rglob("*.parquet")) == on_disk
+    assert catalog.load("raw.t", "run-1").scan().to_arrow().to_pylist() == [{"key": 5, "value": 5}]
