@@ -256,6 +256,32 @@ def test_telemetry_is_off_and_limits_are_ours_where_the_user_sets_none(monkeypat
     assert resolve_configuration(RuntimeConfiguration()).request_timeout == 99.0
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import dlt",
+        "from dlt.sources.rest_api import rest_api",
+        "from dlt.sources.helpers import requests",
+        "from dlt.sources.helpers.rest_client import RESTClient",
+    ],
+)
+def test_limits_are_ours_however_dlt_is_imported(statement: str) -> None:
+    code = (
+        "from phlo.load.extract import spec_rest_api\n"
+        f"with spec_rest_api():\n    {statement}\n"
+        "from dlt.sources.helpers import requests\n"
+        "from dlt.sources.helpers.rest_client import RESTClient\n"
+        "own = RESTClient('http://host').session\n"
+        "shared = requests.client.session\n"
+        "print(own.timeout, own.send.retry.stop.max_attempt_number)\n"
+        "print(shared.timeout, shared.send.retry.stop.max_attempt_number)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[0] == "10.0 4"
+    if statement != "import dlt":
+        assert done.stdout.splitlines()[1] == "10.0 4"
+
+
 # ── rest_api with one dict ───────────────────────────────────────────────────────────────────────────────
 
 

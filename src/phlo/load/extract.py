@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 import sys
 import threading
 from collections.abc import Iterable, Mapping
@@ -36,11 +37,10 @@ HTTP = {
     "request_max_attempts": 4,
     "request_backoff_factor": 0.5,
     "request_max_retry_delay": 10.0,
-    "dlthub_telemetry": False,
 }
 """dlt's settings where the user has none: a dead source is given up after 44 s at most, not after 25 minutes."""
 
-REST_API, REQUESTS = "dlt.sources.rest_api", "dlt.sources.helpers.requests"
+DLT, REST_API, REQUESTS = "dlt", "dlt.sources.rest_api", "dlt.sources.helpers.requests"
 
 
 def pages(
@@ -68,13 +68,15 @@ def spec_rest_api() -> Iterator[None]:
     exactly one such dict is forwarded there; every other call is untouched. The change is made when (and if)
     ``dlt.sources.rest_api`` is imported, and lasts for what imported it.
     """
+    # Read when dlt is imported, before a provider of ours can be asked.
+    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     with _LOCK:
         _OPEN.append(1)
         if len(_OPEN) == 1:
             sys.meta_path.insert(0, _FINDER)
-            for name in (REQUESTS, REST_API):
+            for name, change in _AFTER_IMPORT.items():
                 if name in sys.modules:
-                    _AFTER_IMPORT[name](sys.modules[name])
+                    change(sys.modules[name])
     try:
         yield
     finally:
@@ -291,19 +293,28 @@ def _take_back() -> None:
         module.rest_api = original
 
 
-def _change_requests(module: ModuleType) -> None:
-    """Give dlt's HTTP client our limits where the user sets none, and keep its telemetry off."""
-    import dlt
+def _change_dlt(module: ModuleType) -> None:
+    """Give dlt our limits where the user sets none."""
     from dlt.common.configuration.providers import CustomLoaderDocProvider
+
+    if DLT in _ORIGINAL:
+        return
+    _ORIGINAL[DLT] = module
+    # The provider registered last is asked last: the environment and .dlt/config.toml come before it.
+    limits = CustomLoaderDocProvider("phlo", lambda: {"runtime": dict(HTTP)}, locations=["phlo"])
+    module.config.register_provider(limits)
+    logging.getLogger("dlt").addFilter(_worth_saying)
+    if REQUESTS in sys.modules:
+        _change_requests(sys.modules[REQUESTS])
+
+
+def _change_requests(module: ModuleType) -> None:
+    """Let the client that dlt shares among users of its ``requests`` know the limits: it does not look them up."""
     from dlt.common.configuration.resolve import resolve_configuration
     from dlt.common.configuration.specs import RuntimeConfiguration
 
-    if "requests" in _ORIGINAL:
-        return
-    _ORIGINAL["requests"] = module
-    dlt.config.register_provider(CustomLoaderDocProvider("phlo", lambda: {"runtime": dict(HTTP)}, locations=["phlo"]))
-    module.init(resolve_configuration(RuntimeConfiguration()))
-    logging.getLogger("dlt").addFilter(_worth_saying)
+    if DLT in _ORIGINAL:  # dlt imports it itself, before it can be configured
+        module.init(resolve_configuration(RuntimeConfiguration()))
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:
@@ -311,5 +322,5 @@ def _worth_saying(record: logging.LogRecord) -> bool:
     return "Fallback `paginator` used" not in record.getMessage()
 
 
-_AFTER_IMPORT = {REST_API: _change_rest_api, REQUESTS: _change_requests}
+_AFTER_IMPORT = {DLT: _change_dlt, REQUESTS: _change_requests, REST_API: _change_rest_api}
 _FINDER = _Finder()
