@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from spec_tools import REPOSITORY, Shell, put
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("installing")]  # one worker makes the index
 
 WORKFLOW = """
 import phlo
