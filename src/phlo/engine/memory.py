@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from phlo.engine.dialect import MACROS, parse, to_duckdb
+from phlo.engine.define import macros_for
+from phlo.engine.dialect import parse, to_duckdb
 from phlo.engine.duckdb import run
 from phlo.engine.guard import check_read_only
 
@@ -27,11 +28,12 @@ def query_arrow(sql: str, tables: Mapping[str, pa.Table], dialect: str = "trino"
     high: [[1]]
     """
     check_read_only(parse(sql, dialect))
+    statement = to_duckdb(sql, dialect)
     with duckdb.connect(config={"python_enable_replacements": "false", "autoload_known_extensions": "false"}) as con:
         for name, table in tables.items():
             con.register(name, table)
         con.execute("SET TimeZone = 'UTC'")
-        con.execute(MACROS)
+        con.execute(macros_for(statement))
         con.execute("SET enable_external_access = false")
         con.execute("SET lock_configuration = true")
-        return run(con, to_duckdb(sql, dialect), sql)
+        return run(con, statement, sql)

@@ -121,7 +121,7 @@ def _row(row: dict[str, Any]) -> RejectedRow:
 
 
 def _columns(engine: Engine, pin: Pin, name: str) -> list[str]:
-    names: list[str] = engine.query(f"SELECT * FROM {_quoted(name)} LIMIT 0", pin).column_names
+    names: list[str] = engine.query(f"SHOW COLUMNS FROM {_quoted(name)}", pin).column(0).to_pylist()
     return names
 
 

@@ -183,7 +183,7 @@ def _columns(table: str, engine: Engine, pin: Pin) -> tuple[str, ...]:
     if table not in known:
         raise UnknownTable(name=table, ref=pin.ref, nearest=nearest(table, known))
     name = ".".join(quote(part) for part in table.split("."))
-    return tuple(engine.query(f"SELECT * FROM {name} LIMIT 0", pin).column_names)
+    return tuple(engine.query(f"SHOW COLUMNS FROM {name}", pin).column(0).to_pylist())
 
 
 def _is_limited(job: Job) -> bool:
