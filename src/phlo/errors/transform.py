@@ -75,6 +75,13 @@ class ModelColumnsChanged(TransformError):
     hint = "run it with --full-refresh, or set on_schema_change='append_new_columns' or 'sync_all_columns'"
 
 
+class Interrupted(TransformError):
+    """A model that was to begin after the user had pressed Ctrl-C."""
+
+    code = "interrupted"
+    message = "Stopped by Ctrl-C"
+
+
 class UnsupportedStatement(TransformError):
     """A hook or macro that runs SQL which is not a query."""
 

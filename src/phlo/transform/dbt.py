@@ -46,8 +46,10 @@ def invoke(project: Project, command: str, *args: str, callbacks: tuple[Callable
     )  # fmt: skip
     with _here(), _garbage_kept():
         outcome = runner(callbacks=list(callbacks)).invoke([*QUIET, command, *folders, *args])
-    if outcome.exception is not None:
+    if isinstance(outcome.exception, Exception):
         raise DbtProjectBroken(folder=project.dbt, detail=_in_one_line(outcome.exception)) from outcome.exception
+    if outcome.exception is not None:
+        raise outcome.exception  # Ctrl-C
     return outcome
 
 
@@ -58,7 +60,7 @@ def _runner() -> Any:
         from dbt_common.behavior_flags import BehaviorFlagRendered
 
         # For each flag of an adapter dbt reads the source of every caller to learn a name it has: 0.2 CPU seconds.
-        BehaviorFlagRendered._default_source = staticmethod(lambda: "dbt.adapters")
+        BehaviorFlagRendered._default_source = staticmethod(lambda: "dbt.adapters")  # type: ignore[method-assign]
     return dbtRunner
 
 

@@ -8,9 +8,12 @@ and events in globals, so two dbt runs in one process are never allowed to overl
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from phlo.errors import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,6 +31,10 @@ class Session:
     dialect: str = "trino"
     scratch: dict[str, View] = field(default_factory=dict)
     """What dbt takes for temporary tables: queries that this session alone sees under a name."""
+    _working: set[Any] = field(default_factory=set)
+    """The engine's connections that are open now."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _stopped: threading.Event = field(default_factory=threading.Event)
 
     def pin(self) -> Pin:
         """Resolve the state of the ref at this moment: earlier models of the run are in it."""
@@ -46,11 +53,31 @@ class Session:
     def reading(self, names: Iterable[str]) -> Iterator[Any]:
         """Yield a DuckDB connection in which these tables and views stand open."""
         con = self.engine.connect()
+        with self._lock:
+            if self._stopped.is_set():
+                con.close()
+                raise Interrupted()
+            self._working.add(con)
         try:
             self.engine.bind(con, list(names), self.pin())
             yield con
         finally:
-            con.close()
+            with self._lock:
+                self._working.discard(con)
+                con.close()
+
+    def interrupt(self) -> None:
+        """Stop what runs now in other threads, and let nothing begin: returns when all have stopped.
+
+        The engine takes no notice of an interrupt between two statements, so it is told until it has.
+        """
+        with self._lock:
+            self._stopped.set()
+        while self._working:
+            with self._lock:
+                for con in self._working:
+                    con.interrupt()
+            time.sleep(0.05)
 
     def duckdb(self, sql: str) -> str:
         """Turn a query into the engine's own SQL."""

@@ -76,11 +76,14 @@ def begin(command: str, tables: Iterable[str], say: Callable[[str], None]) -> No
     if current() is not None or run is None or run.open or command not in BUILDING:
         return
     run_id = f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    catalog = run.lake.catalog
+    catalog, settings = run.lake.catalog, run.lake.project.settings
+    catalog.reap()
+    catalog.prune(keep=settings.keep_failed, days=settings.keep_failed_days)
     run.leases.enter_context(catalog.lease(list(tables), run_id, on_wait=say))
     ref = run.kept or f"run-{run_id}"
     if run.session.ref != ref:
-        catalog.create_ref(ref, run_id=run_id, selection=f"dbt {command}")
+        # A ref that stays is no run's: nothing takes it for what a run that died has left.
+        catalog.create_ref(ref, run_id="" if run.kept else run_id, selection=f"dbt {command}")
     run.session, run.run_id = _session(run.lake, ref), run_id
 
 
@@ -97,6 +100,9 @@ def end(failed: int, say: Callable[[str], None]) -> None:
         elif failed:
             catalog.fail_ref(ref, f"{failed} dbt node(s) failed")
             say(f"Nothing was published: {failed} node(s) failed. The data is kept on `{ref}`")
+        elif not catalog.diff(ref):
+            catalog.drop_ref(ref)
+            say("Nothing changed, so there was nothing to publish")
         else:
             _publish(catalog, ref, say)
 

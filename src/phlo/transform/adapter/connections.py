@@ -102,8 +102,14 @@ class PhloConnectionManager(SQLConnectionManager):
         connection.state = ConnectionState.OPEN
         return connection
 
+    def cancel_open(self) -> list[str]:
+        """Stop the queries that run now, when a user has pressed Ctrl-C."""
+        session().interrupt()
+        names: list[str] = super().cancel_open()
+        return names
+
     def cancel(self, connection: Connection) -> None:
-        """Let a query end by itself; dbt starts no more of them."""
+        """Do nothing more: ``cancel_open`` has stopped what ran on it."""
 
     def begin(self) -> None:
         """Begin nothing."""

@@ -31,6 +31,19 @@ if TYPE_CHECKING:
 
 logger = AdapterLogger("Phlo")
 
+CATALOG_COLUMNS = (
+    "table_database",
+    "table_schema",
+    "table_name",
+    "table_type",
+    "table_comment",
+    "column_name",
+    "column_index",
+    "column_type",
+    "column_comment",
+    "table_owner",
+)
+
 
 class PhloAdapter(SQLAdapter):
     """dbt on one ref of a Phlo lake."""
@@ -55,7 +68,7 @@ class PhloAdapter(SQLAdapter):
     @classmethod
     def is_cancelable(cls) -> bool:
         """Whether a running query can be stopped from another thread."""
-        return False
+        return True
 
     # ── the run ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -171,6 +184,22 @@ class PhloAdapter(SQLAdapter):
         for each in self.list_relations_without_caching(relation):
             self.drop_relation(each)
         self.cache.drop_schema(relation.database, relation.schema)
+
+    def _get_one_catalog(self, information_schema: Any, schemas: set[str], used_schemas: frozenset[Any]) -> Any:
+        """List the columns of everything in some namespaces, for dbt's documentation."""
+        from dbt_common.clients.agate_helper import table_from_data
+
+        session, database = byhand.session(), information_schema.database
+        pin = session.pin()
+        found = [
+            (database, *name.split("."), kind, None, column, position, dtype, None, None)
+            for kind, names in (("table", pin.tables), ("view", pin.views))
+            for name in names
+            if name.split(".")[0] in schemas
+            for position, (column, dtype) in enumerate(write.columns(session, name), 1)
+        ]
+        rows = [dict(zip(CATALOG_COLUMNS, row, strict=True)) for row in found]
+        return self._catalog_filter_table(table_from_data(rows, CATALOG_COLUMNS), used_schemas)
 
     # ── what a seed's columns are, by the values of its CSV file ─────────────────────────────────────────
 
