@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 FILE_BYTES = 256 * 1024 * 1024
 """Larger results are split; DuckDB looks between row groups."""
 
+ZSTD_LEVEL = 1
+"""A quarter less CPU for a write than DuckDB's 3; glucose readings come out no larger, random keys by 3 %."""
+
 
 @dataclass(frozen=True)
 class Partitioning:
@@ -76,8 +79,8 @@ class Writer:
         folder.mkdir(parents=True, exist_ok=True)
         rows, paths = self.con.execute(
             f"COPY (SELECT {self._select} FROM ({select})) TO {literal(str(folder))} (FORMAT parquet, "
-            f"COMPRESSION zstd, FIELD_IDS {_field_ids(self._schema.fields)}, FILE_SIZE_BYTES {FILE_BYTES}, "
-            "FILENAME_PATTERN '{uuid}', APPEND true, RETURN_FILES true)"
+            f"COMPRESSION zstd, COMPRESSION_LEVEL {ZSTD_LEVEL}, FIELD_IDS {_field_ids(self._schema.fields)}, "
+            f"FILE_SIZE_BYTES {FILE_BYTES}, FILENAME_PATTERN '{{uuid}}', APPEND true, RETURN_FILES true)"
         ).fetchall()[0]
         if not rows:
             remove(paths)
