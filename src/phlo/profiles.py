@@ -24,7 +24,13 @@ class Lake:
 
     project: Project
     catalog: Catalog
-    engine: Engine
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What computes; commands that only look at the catalog do not pay for it."""
+        from phlo.engine.duckdb import DuckDBEngine
+
+        return DuckDBEngine(self.catalog, self.project.settings, self.project.state / "temp")
 
     @cached_property
     def workflows(self) -> Workflows:
@@ -45,11 +51,9 @@ class Lake:
 def open_lake(project: Project | str | Path | None = None) -> Lake:
     """Open the lake of a project, of the project in a folder, or of the one the working folder belongs to."""
     found = project if isinstance(project, Project) else find_project(project)
-    from phlo.engine.duckdb import DuckDBEngine
     from phlo.iceberg.catalog import SqlRefCatalog
 
-    catalog = SqlRefCatalog(*_places(found))
-    return Lake(found, catalog, DuckDBEngine(catalog, found.settings, found.state / "temp"))
+    return Lake(found, SqlRefCatalog(*_places(found)))
 
 
 def relocate(project: Project) -> int:

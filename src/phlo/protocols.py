@@ -117,6 +117,9 @@ class Catalog(Protocol):
     Tables and views are named ``namespace.name``. All methods raise ``CatalogError``s.
     """
 
+    warehouse: str
+    """The folder or bucket below which all tables' files are."""
+
     def refs(self) -> list[Ref]:
         """List the refs other than main, newest first."""
 

@@ -20,7 +20,6 @@ from phlo.engine.dialect import MACROS, parse, tables_in, to_duckdb
 from phlo.engine.failure import explained
 from phlo.engine.guard import check_read_only
 from phlo.errors import QueryFailed, UnknownTable, nearest
-from phlo.iceberg import merge
 from phlo.iceberg.tables import PARTITION_COLUMN, as_pattern, evolve, scan_sql, within_sql
 from phlo.iceberg.types import literal, quoted
 from phlo.protocols import MAIN, Written
@@ -34,14 +33,14 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
     from phlo.config import Settings
-    from phlo.iceberg.catalog import SqlRefCatalog
-    from phlo.protocols import Pin, WriteMode
+    from phlo.iceberg import merge
+    from phlo.protocols import Catalog, Pin, WriteMode
 
 
 class DuckDBEngine:
     """Queries and writes with DuckDB in this process; ``temp`` is where it spills what memory does not hold."""
 
-    def __init__(self, catalog: SqlRefCatalog, settings: Settings, temp: Path) -> None:
+    def __init__(self, catalog: Catalog, settings: Settings, temp: Path) -> None:
         self.catalog = catalog
         self.settings = settings
         self.temp = temp
@@ -94,6 +93,8 @@ class DuckDBEngine:
         or where the table has no ``partition_date``, ``replace`` replaces all rows, and so does ``append`` where the
         table has no ``partition_date``. Raises ``SchemaMismatch`` before anything is written.
         """
+        from phlo.iceberg import merge  # a second of imports, which queries need not pay
+
         table = self._table(name, rows.schema, ref, keys)
         limits = self.limits()
         if mode == "merge":
@@ -105,6 +106,8 @@ class DuckDBEngine:
 
     def limits(self) -> merge.Limits:
         """What one write may use of the machine, with a folder of its own to spill to."""
+        from phlo.iceberg import merge
+
         return merge.Limits(self.settings.memory_limit, self.settings.threads, self._spill())
 
     # ── connections ──────────────────────────────────────────────────────────────────────────────────────
