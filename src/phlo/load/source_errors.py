@@ -7,7 +7,7 @@ import re
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from phlo.errors import (
     MalformedResponse,
@@ -50,10 +50,10 @@ def redact(text: str) -> str:
 
 
 def clean_url(url: str) -> str:
-    """Give a URL without its user info, its fragment and the values of secret parameters."""
+    """Give a URL to read: without user info, fragment and the values of secret parameters, and not percent-encoded."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
-    return redact(urlunsplit(parts._replace(netloc=host, fragment="")))
+    return unquote(redact(urlunsplit(parts._replace(netloc=host, fragment=""))))
 
 
 def translate(error: Exception, ingestion: Ingestion, rows: int) -> PhloError:
