@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyiceberg.exceptions import CommitFailedException
 
-from phlo.errors import UnsupportedPartitioning
+from phlo.engine.failure import explained
+from phlo.errors import QueryFailed, UnsupportedPartitioning, UnsupportedType, WriteFailed
 from phlo.iceberg import rewrite
 from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.iceberg.merge import Limits, append, merge, replace
@@ -23,7 +24,7 @@ from phlo.iceberg.tables import evolve, scan_sql
 from phlo.protocols import Written
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from pyiceberg.table import Table
@@ -400,6 +401,44 @@ def test_a_batch_beyond_the_memory_limit_spills(make: Make, tmp_path: Path) -> N
     assert merge(table, batch, ["_id"], limits=limits) == Written(inserted=count)
     assert merge(table, batch, ["_id"], limits=limits) == Written(unchanged=count)
     assert not (tmp_path / "spill").exists()
+
+
+def test_a_batch_that_neither_memory_nor_disk_can_take_says_so(make: Make, tmp_path: Path) -> None:
+    table = make(partition_by="")
+    batch = pa.table({"_id": pa.array([f"{n:0500d}" for n in range(100_000)])})
+    (tmp_path / "no folder").write_text("")
+    limits = Limits(memory="20MB", threads=1, temp=tmp_path / "no folder" / "spill")
+    with pytest.raises(WriteFailed, match=r"Rows can not be written to `raw.readings`: (Out of Memory|IO) Error"):
+        merge(table, batch, ["_id"], limits=limits)
+    assert snapshots(table) == 0
+
+
+def test_a_number_that_no_column_can_take_says_so(make: Make) -> None:
+    table = make()
+    batch = pa.table({"_id": ["a"], "sgv": pa.array([2**64 - 1], pa.uint64())})
+    with pytest.raises(WriteFailed, match="18446744073709551615"):
+        merge(table, batch, ["_id"])
+
+
+@pytest.mark.parametrize("error", [UnsupportedType(column="x", given="y"), KeyboardInterrupt()])
+def test_an_error_of_the_rows_themselves_comes_out_as_it_was(make: Make, error: BaseException) -> None:
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from readings(("a", 1, JANUARY)).to_batches()
+        raise error
+
+    table = make()
+    with pytest.raises(type(error)) as found:
+        merge(table, pa.RecordBatchReader.from_batches(READINGS, batches()), ["_id"])
+    assert found.value is error
+    assert snapshots(table) == 0
+
+
+def test_an_error_of_a_query_whose_rows_stream_in_is_that_of_the_query(make: Make) -> None:
+    table = make()
+    sql = "SELECT 'a' AS _id,\n CAST(t AS BIGINT) AS sgv\nFROM (SELECT unnest(['1', 'x']) AS t)"
+    with duckdb.connect() as con, pytest.raises(QueryFailed) as found, explained(sql):
+        merge(table, con.sql(sql).to_arrow_reader(1000), ["_id"])
+    assert str(found.value).startswith("The query failed: Conversion Error: Could not convert string 'x' to INT64")
 
 
 # ── two at once ──────────────────────────────────────────────────────────────────────────────────────────

@@ -13,6 +13,9 @@ from phlo.errors import QueryFailed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_STREAM = re.compile(r"^Invalid Input Error: reading the stream registered as '\w+' failed: IOError: ")
+"""What a write puts before an error of the query whose rows it takes in."""
+
 
 @contextmanager
 def explained(sql: str) -> Iterator[None]:
@@ -33,7 +36,7 @@ def query_failed(error: Exception, sql: str) -> QueryFailed:
     >>> str(failed), failed.next_step
     ('The query failed: Binder Error: no column "sgw"', 'line 2: `sgw FROM raw.t`')
     """
-    detail, _, excerpt = str(error).partition("\n\nLINE ")
+    detail, _, excerpt = _STREAM.sub("", str(error)).partition("\n\nLINE ")
     lines = sql.splitlines() or [""]
     words = [_pointed_at(excerpt), *re.findall(r"[\"'`](\w+)[\"'`]", detail)]
     number = next((number for word in words if word and (number := _line(word, lines))), len(lines) == 1)

@@ -53,8 +53,10 @@ from phlo.errors.data import (
     TooManyRejected,
     UnsupportedPartitioning,
     UnsupportedType,
+    WriteFailed,
 )
 from phlo.errors.project import (
+    ChecksUnavailable,
     DuplicateAsset,
     InvalidSetting,
     MissingExtra,
@@ -125,6 +127,7 @@ __all__ = [
     "CatalogUnavailable",
     "CatalogUnsupported",
     "ChecksFailed",
+    "ChecksUnavailable",
     "DataError",
     "DataTestsFailed",
     "DbtProjectBroken",
@@ -200,6 +203,7 @@ __all__ = [
     "UsageError",
     "WorkflowExists",
     "WorkflowImportFailed",
+    "WriteFailed",
     "nearest",
 ]
 

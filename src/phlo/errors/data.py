@@ -48,7 +48,9 @@ class SchemaMismatch(DataError):
 
     code = "schema-mismatch"
     message = "The column `{column}` of `{table}` is `{stored}`, but the new rows hold `{given}`"
-    hint = "give `{column}` the type `{stored}` again, or load it under another name"
+    hint = (
+        "give `{column}` the type `{stored}` again or load it under another name; `phlo undo` takes back a first load"
+    )
 
 
 class UnsupportedType(DataError):
@@ -65,6 +67,14 @@ class AmbiguousColumn(DataError):
     code = "ambiguous-column"
     message = "The columns `{one}` and `{other}` have the same name in SQL"
     hint = "rename one of them"
+
+
+class WriteFailed(DataError):
+    """Rows that can't be written: no room in memory or on the disk, or a value that no column can take."""
+
+    code = "write-failed"
+    message = "Rows can not be written to `{table}`: {detail}"
+    hint = "`phlo doctor` looks at the disk; memory_limit in [tool.phlo] is what a write may use before it spills"
 
 
 class UnsupportedPartitioning(DataError):

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import duckdb
+import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue
 
 from phlo.declarations import SYSTEM_COLUMNS
+from phlo.errors import PhloError, WriteFailed
 from phlo.iceberg.commit import swap
 from phlo.iceberg.prune import key_range, may_hold
 from phlo.iceberg.rewrite import Rewriter
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    import pyarrow as pa
     from pyiceberg.table import FileScanTask, Table
 
     from phlo.iceberg.tables import Connection
@@ -117,19 +118,51 @@ def replace(
 @contextmanager
 def _staged(table: Table, rows: pa.Table | pa.RecordBatchReader, limits: Limits | None) -> Iterator[Connection]:
     """Open a database that holds the rows as ``batch``, with the table's columns and types, in order of arrival."""
-    with duckdb.connect(config=_config(limits or Limits())) as con:
-        con.execute("SET TimeZone = 'UTC'")
-        con.execute("SET enable_progress_bar = false")  # in notebooks it goes to stdout
-        given = set(rows.schema.names)
-        columns = ", ".join(
-            f"CAST({quoted(field.name) if field.name in given else 'NULL'} AS {duckdb_type(field.field_type)}) "
-            f"AS {quoted(field.name)}"
-            for field in table.schema().fields
-        )
-        con.register("arrived", rows)
+    try:
+        with duckdb.connect(config=_config(limits or Limits())) as con:
+            con.execute("SET TimeZone = 'UTC'")
+            con.execute("SET enable_progress_bar = false")  # in notebooks it goes to stdout
+            _stage(con, table, rows)
+            yield con
+    except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.ConversionException) as error:
+        detail = str(error).partition("\n")[0]
+        raise WriteFailed(table=".".join(table.name()), detail=detail) from error
+
+
+def _stage(con: Connection, table: Table, rows: pa.Table | pa.RecordBatchReader) -> None:
+    given = set(rows.schema.names)
+    columns = ", ".join(
+        f"CAST({quoted(field.name) if field.name in given else 'NULL'} AS {duckdb_type(field.field_type)}) "
+        f"AS {quoted(field.name)}"
+        for field in table.schema().fields
+    )
+    source = _Source(rows)
+    con.register("arrived", source.rows)
+    try:
         con.execute(f"CREATE TABLE batch AS SELECT {columns} FROM arrived")
-        con.unregister("arrived")
-        yield con
+    except duckdb.Error:
+        # DuckDB tells of an error in the stream as one of its own; the caller is to see what he raised.
+        if isinstance(source.error, PhloError) or (source.error and not isinstance(source.error, Exception)):
+            raise source.error from None
+        raise
+    con.unregister("arrived")
+
+
+class _Source:
+    """Rows on their way in, and the error that ended them."""
+
+    def __init__(self, rows: pa.Table | pa.RecordBatchReader) -> None:
+        self.error: BaseException | None = None
+        self.rows = rows
+        if isinstance(rows, pa.RecordBatchReader):
+            self.rows = pa.RecordBatchReader.from_batches(rows.schema, self._batches(rows))
+
+    def _batches(self, rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from rows
+        except BaseException as error:
+            self.error = error
+            raise
 
 
 def _config(limits: Limits) -> dict[str, str]:
