@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from phlo.declarations import Ingestion, Reporter
+    from phlo.declarations import Ingestion, Quality, Reporter
     from phlo.load.stage import Staged
     from phlo.load.write import Loaded
     from phlo.plan import Plan
     from phlo.profiles import Lake
-    from phlo.protocols import Publish
+    from phlo.protocols import Pin, Publish
     from phlo.quality.results import CheckResult
     from phlo.transform.run import TransformResult
 
@@ -130,7 +130,7 @@ def check(run: Run) -> None:
     changed = {each.table: set(run.plan.partitions) for each in run.plan.ingestions if each.partitioned}
     # An ingestion without a schema has no table before its first row.
     unborn = {each.table for each in run.plan.ingestions} - pin.tables.keys()
-    qualities = [quality for quality in run.plan.qualities if quality.table not in unborn]
+    qualities = [quality for quality in _due(run, pin) if quality.table not in unborn]
     run.checks += run_checks(qualities, run.lake.engine, pin, changed)
     failed = [result for result in run.checks if not result.passed]
     for result in failed:
@@ -184,6 +184,22 @@ def kept_when_it_fails(run: Run) -> Iterator[None]:
 def new_run_id() -> str:
     """Name a run so that names sort by time: ``20240120-143022-3fa9``."""
     return f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def _due(run: Run, pin: Pin) -> list[Quality]:
+    """The plan's checks, and those of views that read what the run changed: their rows change with it."""
+    planned = list(run.plan.qualities)
+    others = [each for each in run.lake.workflows.qualities if each not in planned and each.table in pin.views]
+    if not others:
+        return planned
+    from phlo.engine.dialect import parse, tables_in
+
+    dialect = run.lake.project.settings.dialect
+    reads = {name: set(tables_in(parse(view.sql, dialect))) for name, view in pin.views.items()}
+    changed = {change.name for change in run.lake.catalog.diff(run.ref)}
+    while grown := {name for name, above in reads.items() if above & changed} - changed:
+        changed |= grown
+    return [*planned, *(each for each in others if each.table in changed)]
 
 
 def _staged(run: Run) -> Iterator[tuple[Ingestion, list[Staged]]]:

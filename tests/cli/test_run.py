@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from phlo.profiles import open_lake
+from phlo.protocols import View
+
 if TYPE_CHECKING:
     from tests.conftest import Shop
 
@@ -27,7 +30,7 @@ def test_a_day_is_loaded_and_published(shop: Shop) -> None:
     done = shop.call("materialize", "readings", "--partition", DAY)
     assert done.code == 0, done.err
     assert done.err.startswith("⚡ Materializing readings...\n")
-    assert "raw.readings     3    3        0          0         0" in done.out
+    assert "raw.readings     3    3        0          0         0         0" in done.out
     assert done.out.endswith("✅ Successfully materialized readings\n")
     assert values(shop) == [1, 1, 1]
 
@@ -215,3 +218,62 @@ def test_dropping_a_ref_asks_first(shop: Shop) -> None:
     assert len(shop.call("ref", "list", "--json").records) == 1
     assert shop.call("ref", "drop", ref["name"], "--yes").code == 0
     assert json.loads(shop.call("ref", "list", "--json").out) == []
+
+
+def test_a_broken_file_that_may_declare_checks_keeps_everything_from_being_published(shop: Shop) -> None:
+    shop.deliver(DAY, rows(1))
+    (shop.root / "workflows" / "quality.py").write_text(
+        "import phlo\n@phlo.quality(tabel='raw.readings')\ndef x(): ...\n"
+    )
+    done = shop.call("materialize", "readings", "--partition", DAY)
+    assert done.code == 1
+    assert "error[checks-unavailable]: `workflows/quality.py` may declare checks" in done.err
+    assert shop.call("history", "--json").records == []
+
+
+def test_rows_that_lost_to_another_with_their_key_are_counted(shop: Shop) -> None:
+    shop.deliver(DAY, [*rows(3), *rows(2, value=5)])
+    done = shop.call("materialize", "readings", "--partition", DAY)
+    assert "raw.readings     5    3        0          0         0         2" in done.out
+    assert values(shop) == [5, 5, 1]
+
+
+def test_a_project_without_assets_says_how_to_begin_and_publishes_nothing(shop: Shop) -> None:
+    (shop.root / "workflows" / "ingestion" / "shop.py").unlink()
+    done = shop.call("run")
+    assert done.code == 0
+    assert "`phlo create-workflow` adds a workflow" in done.err
+    assert shop.call("history", "--json").records == []
+
+
+def test_undoing_a_publish_that_was_never_made_is_an_error_at_once(shop: Shop) -> None:
+    shop.call("materialize", "events", "--partition", DAY)
+    done = shop.call("undo", "99", "--dry-run")
+    assert done.code == 1
+    assert "error[unknown-publish]" in done.err
+
+
+@pytest.mark.parametrize("verb", ["diff", "publish", "drop"])
+def test_main_is_no_ref_to_publish_or_drop(shop: Shop, verb: str) -> None:
+    done = shop.call("ref", verb, "main")
+    assert done.code == 2
+    assert "main is what refs branch off" in done.err
+
+
+def test_the_checks_of_a_view_run_when_what_it_reads_changes(shop: Shop) -> None:
+    shop.deliver(DAY, rows(2))
+    shop.call("materialize", "readings", "--partition", DAY)
+    catalog = open_lake(shop.root).catalog
+    catalog.create_ref("views")
+    catalog.put_view("silver.small", View("SELECT id, value FROM raw.readings"), "views")
+    catalog.put_view("gold.small", View("SELECT id, value FROM silver.small"), "views")
+    catalog.publish("views")
+    (shop.root / "workflows" / "quality.py").write_text(
+        "import phlo\nfrom phlo.quality import RangeCheck\n"
+        "@phlo.quality(table='gold.small', checks=[RangeCheck(column='value', max_value=5)])\ndef small(): ...\n"
+    )
+    shop.deliver(DAY, rows(2, value=9))
+    done = shop.call("materialize", "readings", "--partition", DAY)
+    assert done.code == 1
+    assert "gold.small: RangeCheck" in done.err
+    assert values(shop) == [1, 1]

@@ -140,6 +140,7 @@ def _quiet() -> None:
     import logging
     import warnings
 
+    os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")  # dlt sets its level again when it starts
     logging.getLogger().addHandler(logging.NullHandler())
     for library in ("pyiceberg", "dlt", "sqlglot", "urllib3"):
         logging.getLogger(library).setLevel(logging.CRITICAL)

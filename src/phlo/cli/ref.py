@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING
 import click
 
 from phlo.cli.render import current_lake, dump, plural, say, table
+from phlo.errors import UnknownPublish
+from phlo.protocols import MAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from phlo.protocols import Change, Load
+
+
+SHOWN = 3
+"""Names of changed tables that a line of the log shows; --json has them all."""
+
+WIDE = 100
+"""Characters of a reason that a line shows."""
 
 
 @click.group()
@@ -27,7 +36,7 @@ def list_refs(as_json: bool) -> None:
     if as_json:
         click.echo(dump(refs))
     elif refs:
-        rows = [(r.name, r.state, f"{r.created_at:%Y-%m-%d %H:%M:%S}", r.selection, r.reason) for r in refs]
+        rows = [(r.name, r.state, f"{r.created_at:%Y-%m-%d %H:%M:%S}", r.selection, _short(r.reason)) for r in refs]
         click.echo(table(rows, ["ref", "state", "created (UTC)", "selection", "why"]))
     else:
         say("There are no refs besides main: every run was published.")
@@ -38,6 +47,7 @@ def list_refs(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the records as JSON.")
 def diff(name: str, as_json: bool) -> None:
     """Show what a ref changed since it branched off main."""
+    _insist_on_branch(name)
     changes = current_lake().catalog.diff(name)
     if as_json:
         click.echo(dump(changes))
@@ -52,6 +62,7 @@ def diff(name: str, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def publish(name: str, force: bool, dry_run: bool, yes: bool) -> None:
     """Move main to a ref in one step."""
+    _insist_on_branch(name)
     catalog = current_lake().catalog
     found = catalog.ref(name)
     if found.state == "failed":
@@ -71,6 +82,7 @@ def publish(name: str, force: bool, dry_run: bool, yes: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def drop(name: str, dry_run: bool, yes: bool) -> None:
     """Forget a ref and what it changed."""
+    _insist_on_branch(name)
     catalog = current_lake().catalog
     _show(catalog.diff(name))
     if dry_run:
@@ -115,6 +127,8 @@ def undo(seq: int | None, dry_run: bool, yes: bool) -> None:
         say("Nothing has been published yet, so there is nothing to undo.")
         return
     target = seq or log[0].seq
+    if target > log[0].seq:
+        raise UnknownPublish(seq=target, newest=log[0].seq)
     gone = [each for each in log if each.seq >= target]
     say("This undoes:")
     click.echo(table([(p.seq, f"{p.at:%Y-%m-%d %H:%M:%S}", p.run_id, _names(p.changes)) for p in gone],
@@ -125,6 +139,11 @@ def undo(seq: int | None, dry_run: bool, yes: bool) -> None:
         click.confirm(f"Move main back to before publish {target}?", abort=True, err=True)
     done = catalog.undo(target)
     click.echo(f"Moved {plural(len(done.changes), 'table')} back as publish {done.seq}.")
+
+
+def _insist_on_branch(name: str) -> None:
+    if name == MAIN:
+        raise click.UsageError("main is what refs branch off; `phlo ref list` names the refs")
 
 
 def _show(changes: Iterable[Change]) -> None:
@@ -148,7 +167,13 @@ def _what(restores: int | None, forced: bool) -> str:
 
 
 def _names(changes: Iterable[Change]) -> str:
-    return ", ".join(change.name for change in changes)
+    names = [change.name for change in changes]
+    shown = ", ".join(names[:SHOWN])
+    return f"{shown} and {len(names) - SHOWN} more" if len(names) > SHOWN else shown
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= WIDE else f"{text[:WIDE]}…"
 
 
 def _rows(loads: Iterable[Load]) -> int:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from phlo.project import Project
 
 
+FEW = 10
+"""Parts of a task below which plain lines of progress say nothing that its steps do not."""
+
+
 def current_project() -> Project:
     """Find the project that the command line names, or the one of the working folder."""
     from phlo.project import find_project
@@ -63,7 +67,7 @@ def cell(value: object) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, float):
-        return f"{value:.6g}" if math.isfinite(value) else str(value)
+        return f"{value:.15g}" if math.isfinite(value) else str(value)
     if isinstance(value, (dict, list)):
         return json.dumps(value, default=plain, ensure_ascii=False)
     if isinstance(value, dt.datetime):
@@ -132,7 +136,7 @@ class ConsoleReporter:
             self.shown = True
             if done == total:
                 self._clear()
-        elif done == total or done % max(total // 10, 1) == 0:
+        elif total >= FEW and (done == total or done % (total // FEW) == 0):
             say(text)
 
     def _clear(self) -> None:

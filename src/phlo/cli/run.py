@@ -10,15 +10,17 @@ import click
 
 from phlo.cli.render import ConsoleReporter, cell, current_lake, dump, plural, say, table
 from phlo.declarations import parse_partition, today
-from phlo.errors import ChecksFailed
+from phlo.errors import ChecksFailed, ChecksUnavailable
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterator, Sequence
 
+    from phlo.errors import WorkflowImportFailed
     from phlo.pipeline import Run
     from phlo.plan import Plan
     from phlo.profiles import Lake
+    from phlo.protocols import Load
 
 FAILING_ROWS = 5
 
@@ -88,15 +90,15 @@ def backfill(
             _show_plan(chunk, as_json)
         return
     say(f"⚡ Backfilling {' '.join(assets)}: {plural(sum(len(c.partitions) for c in work.chunks), 'day')}...")
+    runs = []
     with _checks_shown():
-        runs = list(run_backfill(lake, work, ConsoleReporter(), wait=not no_wait, parallel=parallel))
+        for each in run_backfill(lake, work, ConsoleReporter(), wait=not no_wait, parallel=parallel):
+            runs.append(_record(each))
+            if not as_json:
+                _show_run(each)
     if as_json:
-        click.echo(dump([_record(each) for each in runs]))
-    else:
-        for each in runs:
-            _show_run(each)
-        click.echo(f"✅ Successfully backfilled {' '.join(assets)}")
-    click.get_current_context().exit(1 if failed else 0)
+        click.echo(dump(runs))
+    _end(f"backfilled {' '.join(assets)}", failed, quiet=as_json)
 
 
 def _run(
@@ -110,6 +112,9 @@ def _run(
     failed = _show_import_failures(lake)
     plan = make_plan(lake, assets, days)
     name = " ".join(assets) or lake.project.name
+    if not plan.loads and not plan.models:
+        say("There is nothing to run yet; `phlo create-workflow` adds a workflow.")
+        return
     if dry_run:
         _show_plan(plan, as_json)
         return
@@ -120,7 +125,15 @@ def _run(
         click.echo(dump(_record(done)))
     else:
         _show_run(done)
-        click.echo(f"✅ Successfully materialized {name}")
+    _end(f"materialized {name}", failed, quiet=as_json)
+
+
+def _end(done: str, failed: bool, *, quiet: bool) -> None:
+    """Say that it is done; a broken workflow file makes it half a success, and the exit code 1."""
+    if failed:
+        say(f"Successfully {done}, but without the assets of the files that do not import.")
+    elif not quiet:
+        click.echo(f"✅ Successfully {done}")
     click.get_current_context().exit(1 if failed else 0)
 
 
@@ -137,9 +150,17 @@ def _range(lake: Lake, plan: Plan, start: str | None, end: str | None) -> tuple[
 
 def _show_import_failures(lake: Lake) -> bool:
     """Say which workflow files are broken; the others still run, but the command fails in the end."""
-    for failure in lake.workflows.failures:
+    failures = lake.workflows.failures
+    for failure in failures:
         say(f"error[{failure.code}]: {failure}\nhint: {failure.next_step}")
-    return bool(lake.workflows.failures)
+    unchecked = [str(failure.values["file"]) for failure in failures if _may_check(lake, failure)]
+    if unchecked:
+        raise ChecksUnavailable(files="`, `".join(unchecked))
+    return bool(failures)
+
+
+def _may_check(lake: Lake, failure: WorkflowImportFailed) -> bool:
+    return "quality" in (lake.project.root / str(failure.values["file"])).read_text(errors="replace")
 
 
 def _show_plan(plan: Plan, as_json: bool) -> None:
@@ -171,13 +192,20 @@ def _show_run(run: Run) -> None:
             total.rows_updated,
             total.rows_unchanged,
             total.rows_rejected,
+            _repeated(total),
         )
         for total in summarize(run.loads)
     ]
     if rows:
-        click.echo(table(rows, ["table", "read", "new", "updated", "unchanged", "rejected"]))
+        click.echo(table(rows, ["table", "read", "new", "updated", "unchanged", "rejected", "repeated"]))
     for note in _notes(run):
         click.echo(note)
+
+
+def _repeated(total: Load) -> int:
+    """Rows that lost to another one with their key in the same load."""
+    kept = total.rows_written + total.rows_updated + total.rows_unchanged + total.rows_rejected
+    return max(total.rows_read - kept, 0)
 
 
 def _notes(run: Run) -> Sequence[str]:

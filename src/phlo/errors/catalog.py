@@ -114,7 +114,7 @@ class PublishBlocked(CatalogError):
 
     code = "publish-blocked"
     message = "`{ref}` can not be published: {reason}"
-    hint = "`phlo query --ref {ref}` looks at it; `phlo ref publish {ref} --force` publishes it as it is"
+    hint = "`phlo ref diff {ref}` shows what it changed; `phlo ref publish {ref} --force` publishes it as it is"
 
 
 class UnknownPublish(CatalogError):

@@ -43,6 +43,14 @@ class WorkflowImportFailed(ProjectError):
     hint = "mend the file; the assets of the other files can still be used"
 
 
+class ChecksUnavailable(ProjectError):
+    """A workflow file that may declare checks does not import, and nothing is published unchecked."""
+
+    code = "checks-unavailable"
+    message = "`{files}` may declare checks and does not import, so nothing was run"
+    hint = "mend the file; nothing is published without its checks"
+
+
 class DuplicateAsset(ProjectError):
     """Two declarations name one table."""
 

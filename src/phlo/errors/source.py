@@ -23,7 +23,7 @@ class SourceUnreachable(TransientSourceError):
 
     code = "source-unreachable"
     message = "The source of `{asset}` can not be reached: {detail}"
-    hint = "check the address and the network; `phlo materialize {asset}` tries again"
+    hint = "check the address and the network; run it again"
 
 
 class SourceUnavailable(TransientSourceError):
@@ -31,7 +31,7 @@ class SourceUnavailable(TransientSourceError):
 
     code = "source-unavailable"
     message = "The source of `{asset}` answered {status} {reason}: {url}"
-    hint = "it was asked several times; `phlo materialize {asset}` tries again later"
+    hint = "it was asked several times; run it again later"
 
 
 class SourceRateLimited(TransientSourceError):
@@ -47,7 +47,7 @@ class SourceInterrupted(TransientSourceError):
 
     code = "source-interrupted"
     message = "The source of `{asset}` stopped half way, after {rows} rows: {detail}"
-    hint = "nothing of it was kept; `phlo materialize {asset}` begins again"
+    hint = "nothing of it was published; run it again"
 
 
 class SourceAuthFailed(SourceError):
