@@ -347,3 +347,48 @@ def test_what_a_lake_holds_is_what_was_validated(lake: Lake) -> None:
     rows = [entry(_id=f"é{n}", device="\U0001f600\u0000") for n in range(3)]
     lake.load("1", ingestion(rows=rows, unique_key=("_id",), validation_schema=RawGlucoseEntries))
     assert lake.rows("raw.readings", "_id", "device") == [(f"é{n}", "\U0001f600\u0000") for n in range(3)]
+
+
+def test_a_default_of_another_type_is_an_error_of_the_schema() -> None:
+    class Model(pa.DataFrameModel):
+        n: Series[int] = pa.Field(default="many")
+
+    with pytest.raises(SchemaError, match="its default `n` = `many` is not a whole number"):
+        reasons([{"n": None}], Model)
+
+
+def test_a_parser_that_changes_a_type_is_an_error_of_the_schema() -> None:
+    class Model(pa.DataFrameModel):
+        n: Series[int]
+
+        @pa.parser("n")
+        def spell(cls, numbers: Any) -> Any:  # noqa: N805
+            return numbers.astype(str) + " mg/dL"
+
+    with pytest.raises(SchemaError, match="its parser does not leave `n` a int64"):
+        reasons([{"n": 1}], Model)
+
+
+def test_a_parser_that_raises_is_an_error_of_the_schema() -> None:
+    class Model(pa.DataFrameModel):
+        n: Series[int]
+
+        @pa.dataframe_parser
+        def broken(cls, frame: Any) -> Any:  # noqa: N805
+            raise RuntimeError("no such unit")
+
+    with pytest.raises(SchemaError, match="RuntimeError: no such unit"):
+        reasons([{"n": 1}], Model)
+
+
+def test_a_check_may_look_at_other_columns() -> None:
+    class Model(pa.DataFrameModel):
+        n: Series[int]
+        kind: Series[str]
+
+        @pa.dataframe_check(error="needs a large n")
+        def large(cls, frame: Any) -> Any:  # noqa: N805
+            return (frame["kind"] != "large") | (frame["n"] > 100)
+
+    rows = [{"n": 5, "kind": "small"}, {"n": 5, "kind": "large"}, {"n": None, "kind": "large"}]
+    assert reasons(rows, Model) == ["fails needs a large n", "`n` is null"]
