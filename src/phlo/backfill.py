@@ -32,19 +32,25 @@ class Backfill:
 def plan_backfill(lake: Lake, plan: Plan, *, force: bool = False, chunk: int = CHUNK) -> Backfill:
     """Split a plan into chunks, leaving out the days that main's ledger holds for every one of its ingestions.
 
-    Today is never left out, for it is not over; ``force`` leaves out nothing.
+    A day that was published before it was over is not left out, and so never today; ``force`` leaves out nothing.
+    Ingestions without partitions and models run once, with the last chunk.
     """
-    loaded = set() if force else {(load.table, load.partition) for load in lake.catalog.loads()}
+    loaded = set() if force else _loaded_when_over(lake)
     tables = [ingestion.table for ingestion in plan.ingestions if ingestion.partitioned]
 
     def is_done(day: dt.date) -> bool:
-        return bool(tables) and day != today() and all((table, day.isoformat()) in loaded for table in tables)
+        return day != today() and all((table, day.isoformat()) in loaded for table in tables)
 
     missing = [day for day in plan.partitions if not is_done(day)]
+    if not tables:
+        return Backfill((plan,), ())
     pieces = [missing[start : start + chunk] for start in range(0, len(missing), chunk)]
-    plans = [replace(plan, partitions=tuple(piece), models=(), qualities=_raw_checks(plan)) for piece in pieces]
+    daily = replace(plan, ingestions=tuple(each for each in plan.ingestions if each.partitioned), models=())
+    plans = [replace(daily, partitions=tuple(piece), qualities=_raw_checks(daily)) for piece in pieces]
     if plans:
         plans[-1] = replace(plan, partitions=tuple(pieces[-1]))
+    elif plan.models:
+        plans = [replace(plan, ingestions=tuple(each for each in plan.ingestions if not each.partitioned))]
     return Backfill(tuple(plans), tuple(day for day in plan.partitions if is_done(day)))
 
 
@@ -57,6 +63,16 @@ def run_backfill(
             first, last = chunk.partitions[0], chunk.partitions[-1]
             reporter.step(f"chunk {number} of {len(backfill.chunks)}: {first} to {last}")
         yield execute(lake, chunk, reporter, wait=wait, parallel=parallel)
+
+
+def _loaded_when_over(lake: Lake) -> set[tuple[str, str]]:
+    """The days of main's ledger that were published after they had ended, by table."""
+    ended = {load.load_id: publish.at.date() for publish in lake.catalog.publishes() for load in publish.loads}
+    return {
+        (load.table, load.partition)
+        for load in lake.catalog.loads()
+        if load.partition and ended[load.load_id].isoformat() > load.partition
+    }
 
 
 def _raw_checks(plan: Plan) -> tuple[Quality, ...]:

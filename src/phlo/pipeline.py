@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from phlo.errors import ChecksFailed, DataTestsFailed, PublishConflict, UnknownRef
+from phlo.errors import ChecksFailed, PhloError, PublishConflict, UnknownRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,8 +157,9 @@ def tidy(lake: Lake) -> None:
     lake.catalog.reap()
     lake.catalog.prune(keep=settings.keep_failed, days=settings.keep_failed_days)
     staging = lake.project.state / "staging"
+    folders = list(staging.iterdir()) if staging.is_dir() else []  # before the runs: a run leases, then stages
     known = {ref.run_id for ref in lake.catalog.refs()} | lake.catalog.live_runs()
-    for folder in staging.iterdir() if staging.is_dir() else ():
+    for folder in folders:
         if folder.name not in known:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -172,9 +173,15 @@ def kept_when_it_fails(run: Run) -> Iterator[None]:
         named = "Ctrl-C" if isinstance(error, KeyboardInterrupt) else type(error).__name__
         reason = str(error) or f"stopped by {named}"
         try:
-            run.lake.catalog.fail_ref(run.ref, reason, blocked=isinstance(error, (ChecksFailed, DataTestsFailed)))
+            # What did not get as far as its publish holds unchecked or half the data: publishing it takes force.
+            run.lake.catalog.fail_ref(run.ref, reason, blocked=not isinstance(error, PublishConflict))
         except UnknownRef:
-            run.reporter.warn(f"{reason}, but {run.ref} was published before that")
+            published = run.lake.catalog.publishes(1, run_id=run.id)
+            what = "published" if published else "dropped"
+            run.reporter.warn(f"{reason}, but {run.ref} was {what} before that")
+            raise error from None
+        except PhloError as second:
+            run.reporter.warn(f"{run.ref} could not be marked as failed, the next run will: {second}")
             raise error from None
         if not isinstance(error, Exception):
             run.reporter.warn(f"{reason}; nothing was published, and what there is so far is kept on {run.ref}")
@@ -189,6 +196,8 @@ def new_run_id() -> str:
 def _due(run: Run, pin: Pin) -> list[Quality]:
     """The plan's checks, and those of views that read what the run changed: their rows change with it."""
     planned = list(run.plan.qualities)
+    if not pin.views:  # a lake without a project has no workflows to import either
+        return planned
     others = [each for each in run.lake.workflows.qualities if each not in planned and each.table in pin.views]
     if not others:
         return planned

@@ -99,8 +99,9 @@ def load_workflows(project: Project, *, around: AbstractContextManager[object] |
     _read_dotenv(project.root / ".env")
     # First, though it may be there already: editable installs put every project of the environment on the path.
     sys.path[:] = [str(project.root), *(entry for entry in sys.path if entry != str(project.root))]
-    if not (project.root / top / "__init__.py").exists():
-        _open_package(project.root / top)
+    package = project.root / top
+    if package.is_dir() and not (package / "__init__.py").exists():
+        _open_package(package)
     folder = project.root / project.settings.workflows
     declared.clear()
     failures: list[WorkflowImportFailed] = []
@@ -118,14 +119,14 @@ def _import(root: Path, file: Path) -> WorkflowImportFailed | None:
     module = ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
     try:
         importlib.import_module(module)
-    except Exception as error:  # noqa: BLE001  user code may raise anything; it is reported with its line
+    except (Exception, SystemExit) as error:  # noqa: BLE001  user code may raise anything, or exit
         declared[:] = [record for record in declared if record.source.file != str(file)]
         detail = str(error) if isinstance(error, PhloError) else f"{type(error).__name__}: {error}"
         return WorkflowImportFailed(file=relative(str(file), root), line=_line(error, file), detail=detail)
     return None
 
 
-def _line(error: Exception, file: Path) -> int | str:
+def _line(error: BaseException, file: Path) -> int | str:
     if isinstance(error, SyntaxError) and error.filename == str(file):
         return error.lineno or 0
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]

@@ -55,7 +55,7 @@ class Ref:
     reason: str = ""
     """Why a failed run failed."""
     blocked: bool = False
-    """Whether a blocking check failed on it: publishing it then takes ``force``."""
+    """Whether it failed before all its checks passed: publishing it then takes ``force``."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from phlo.errors import NoProject, PhloError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from phlo.project import Project
 
@@ -102,7 +101,7 @@ def _project(project: Project) -> Iterator[Finding]:
     yield Finding("settings", "ok", f"profile {settings.profile}, dialect {settings.dialect}")
     yield from _files(project)
     yield _catalog(project)
-    yield _disk(project.state)
+    yield _disk(project)
 
 
 def _files(project: Project) -> Iterator[Finding]:
@@ -110,7 +109,7 @@ def _files(project: Project) -> Iterator[Finding]:
 
     try:
         workflows = open_lake(project).workflows
-    except PhloError as error:
+    except (PhloError, OSError) as error:
         yield _failed("workflows", error)
     else:
         for failure in workflows.failures:
@@ -129,13 +128,17 @@ def _catalog(project: Project) -> Finding:
     try:
         catalog = open_lake(project).catalog
         pin, failed = catalog.pin(), [ref for ref in catalog.refs() if ref.state == "failed"]
-    except PhloError as error:
+    except (PhloError, OSError) as error:
         return _failed("catalog", error)
     detail = f"{len(pin.tables)} tables, {len(pin.views)} views, {len(failed)} failed refs"
     return Finding("catalog", "ok", detail, "`phlo ref list` says why they failed" if failed else "")
 
 
-def _disk(folder: Path) -> Finding:
+def _disk(project: Project) -> Finding:
+    try:
+        folder = project.state
+    except OSError as error:
+        return _failed("disk", error)
     free = shutil.disk_usage(folder).free
     if not os.access(folder, os.W_OK):
         return Finding("disk", "error", f"`{folder}` can not be written", "mend its permissions, or set PHLO_STATE")
@@ -143,5 +146,7 @@ def _disk(folder: Path) -> Finding:
     return Finding("disk", state, f"{free / FREE_BYTES:.1f} GiB free for {folder}")
 
 
-def _failed(what: str, error: PhloError) -> Finding:
+def _failed(what: str, error: PhloError | OSError) -> Finding:
+    if isinstance(error, OSError):
+        return Finding(what, "error", str(error), "mend the permissions of the folder, or set PHLO_STATE to another")
     return Finding(what, "error", f"{error} [{error.code}]", error.next_step)

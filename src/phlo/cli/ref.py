@@ -57,7 +57,7 @@ def diff(name: str, as_json: bool) -> None:
 
 @ref.command()
 @click.argument("name")
-@click.option("--force", is_flag=True, help="Publish although a blocking check failed; the log records it.")
+@click.option("--force", is_flag=True, help="Publish although not all its checks passed; the log records it.")
 @click.option("--dry-run", is_flag=True, help="Show what would be published, and publish nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def publish(name: str, force: bool, dry_run: bool, yes: bool) -> None:
@@ -65,6 +65,8 @@ def publish(name: str, force: bool, dry_run: bool, yes: bool) -> None:
     _insist_on_branch(name)
     catalog = current_lake().catalog
     found = catalog.ref(name)
+    if found.state == "open" and found.run_id in catalog.live_runs():
+        raise click.UsageError(f"{name} belongs to a run that is still going; it publishes by itself when it is done")
     if found.state == "failed":
         say(f"The run failed: {found.reason}")
     _show(catalog.diff(name))

@@ -110,7 +110,7 @@ class NoHistory(CatalogError):
 
 
 class PublishBlocked(CatalogError):
-    """A blocking check failed on the ref."""
+    """The ref failed before all its checks passed."""
 
     code = "publish-blocked"
     message = "`{ref}` can not be published: {reason}"

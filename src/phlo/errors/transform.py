@@ -80,6 +80,7 @@ class Interrupted(TransformError):
 
     code = "interrupted"
     message = "Stopped by Ctrl-C"
+    hint = "nothing was published; run it again"
 
 
 class UnsupportedStatement(TransformError):

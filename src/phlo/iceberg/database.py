@@ -121,7 +121,7 @@ def translated(url: URL) -> Iterator[None]:
 
 def _error(url: URL, error: SQLAlchemyError | sqlite3.Error) -> CatalogError:
     cause = error.orig if isinstance(error, DBAPIError) else error
-    uri, detail = url.render_as_string(hide_password=True), str(cause).strip().split("\n")[0]
+    uri, detail = shown(url), str(cause).strip().split("\n")[0]
     if type(cause) is sqlite3.DatabaseError:  # its subclasses are locks, full disks and the like
         return CatalogCorrupt(uri=uri, detail=detail)
     return CatalogUnavailable(uri=uri, detail=detail)
@@ -135,7 +135,7 @@ def _engine(uri: str) -> Engine:
     except ArgumentError as error:
         raise CatalogUnsupported(uri=uri.split("@")[-1]) from error
     if url.get_backend_name() != "postgresql":
-        raise CatalogUnsupported(uri=url.render_as_string(hide_password=True))
+        raise CatalogUnsupported(uri=shown(url))
     try:
         engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
     except ModuleNotFoundError as error:
@@ -187,7 +187,12 @@ def _create(database: Database, root: str) -> dict[str, str]:
 
 def _check(url: URL, known: dict[str, str], root: str) -> None:
     if int(known["format"]) > layout.FORMAT:
-        uri = url.render_as_string(hide_password=True)
+        uri = shown(url)
         raise CatalogTooNew(uri=uri, found=known["format"], known=layout.FORMAT)
     if known["warehouse"] != root:
         raise ProjectMoved(stored=known["warehouse"], found=root)
+
+
+def shown(url: URL) -> str:
+    """Write a URL without what may be secret: the password, also where the query string has it."""
+    return url.set(query={}).render_as_string(hide_password=True)

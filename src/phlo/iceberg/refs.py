@@ -105,7 +105,7 @@ def reap(connection: Connection) -> list[Ref]:
     alive = live_runs(connection)  # read after the refs: a run leases before it opens its ref
     dead = [ref for ref in opened if ref.run_id not in alive]
     for ref in dead:
-        fail(connection, ref.name, "its process ended before the run did", blocked=False)
+        fail(connection, ref.name, "its process ended before the run did", blocked=True)
     return [find(connection, ref.name) for ref in dead]
 
 

@@ -98,7 +98,7 @@ def end(failed: int, say: Callable[[str], None]) -> None:
         if run.kept:
             say(f"Written to `{ref}`, which is not published; `phlo ref diff {ref}` shows what differs from main")
         elif failed:
-            catalog.fail_ref(ref, f"{failed} dbt node(s) failed")
+            catalog.fail_ref(ref, f"{failed} dbt node(s) failed", blocked=True)
             say(f"Nothing was published: {failed} node(s) failed. The data is kept on `{ref}`")
         elif not catalog.diff(ref):
             catalog.drop_ref(ref)
@@ -131,5 +131,5 @@ def _interrupted() -> None:
     if _run is not None and _run.open:
         with _run.leases:
             if not _run.kept:
-                _run.lake.catalog.fail_ref(_run.session.ref, "dbt was interrupted")
+                _run.lake.catalog.fail_ref(_run.session.ref, "dbt was interrupted", blocked=True)
         _run.run_id = ""
