@@ -361,6 +361,7 @@ def printed(tmp_path: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> It
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content)
         declared.clear()
+        forget_workflows()
         with spec_rest_api():
             importlib.import_module("workflows.ingestion.glucose_entries")
         (record,) = declared
@@ -370,6 +371,11 @@ def printed(tmp_path: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.syspath_prepend(str(tmp_path))
     yield load
     declared.clear()
+    forget_workflows()
+
+
+def forget_workflows() -> None:
+    """Every project calls its package so, and another test's may be imported."""
     for name in [name for name in sys.modules if name.split(".")[0] == "workflows"]:
         del sys.modules[name]
 
