@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import tomllib
 from collections import Counter
+from difflib import unified_diff
 from importlib import import_module
 from inspect import cleandoc, signature
 from pathlib import Path
@@ -121,20 +122,20 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 
-def stale() -> list[str]:
-    """Name the pages that are not what the code says."""
-    return [
-        name
-        for name, page in PAGES.items()
-        if not (REFERENCE / name).exists() or (REFERENCE / name).read_text() != page()
-    ]
+def stale() -> Iterator[str]:
+    """What differs between the pages and the code, as unified diffs."""
+    for name, page in PAGES.items():
+        file = REFERENCE / name
+        there = file.read_text() if file.exists() else ""
+        lines = (text.splitlines(keepends=True) for text in (there, page()))
+        yield from unified_diff(*lines, f"docs/reference/{name}", "what the code says")
 
 
 def main() -> None:
     """Write the pages, or check them."""
     if "--check" in sys.argv:
-        wrong = stale()
-        print("\n".join(f"docs/reference/{name} is not what the code says" for name in wrong))
+        wrong = list(stale())
+        print("".join(wrong))
         sys.exit(1 if wrong else 0)
     REFERENCE.mkdir(parents=True, exist_ok=True)
     for name, page in PAGES.items():
