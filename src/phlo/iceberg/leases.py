@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -25,6 +22,7 @@ from phlo.errors import CatalogError, LeaseLost, TableLeased
 from phlo.iceberg import layout
 from phlo.iceberg.database import hold, now
 from phlo.iceberg.names import split
+from phlo.processes import namespace, process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -158,32 +156,8 @@ def _first_living(holders: Iterable[Holder], moment: str) -> Holder | None:
 
 
 def _alive(holder: Holder, moment: str) -> bool:
-    namespace = holder.process.split()[0]
-    if holder.host == socket.gethostname() and namespace == _process_namespace():
+    where = holder.process.split()[0]
+    if holder.host == socket.gethostname() and where == namespace():
         return process(holder.pid) == holder.process
     silence = datetime.fromisoformat(moment) - datetime.fromisoformat(holder.heartbeat_at)
     return silence < timedelta(seconds=EXPIRY_SECONDS)
-
-
-def process(pid: int) -> str:
-    """Name a process so that a later one with its number, or one in another container, has another name."""
-    return f"{_process_namespace()} {_started(pid)}"
-
-
-def _process_namespace() -> str:
-    namespace = Path("/proc/self/ns/pid")
-    return str(namespace.readlink()) if namespace.is_symlink() else "-"
-
-
-def _started(pid: int) -> str:
-    """When a process started: ticks since a boot on Linux, a date elsewhere; empty if there is none."""
-    if sys.platform != "linux":
-        command = ["ps", "-o", "lstart=", "-p", str(pid)]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-    state, *fields = stat.rpartition(")")[2].split()
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return "" if state in "ZX" else f"{boot}/{fields[18]}"

@@ -1,0 +1,178 @@
+"""The journal: what each run did, as it goes, in one file of JSON lines that needs no library to be read.
+
+``<state>/runs/<run id>.jsonl`` begins with ``began`` and ends with ``ended``; a file without an end whose process is
+gone is a run that died. Every run writes one, however it was started: commands read them without Dagster, and
+``phlo dev`` shows the runs of the command line from them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import socket
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, is_dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from phlo.errors import PhloError
+from phlo.processes import process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from phlo.declarations import Reporter
+
+Event = Literal["began", "log", "load", "model", "test", "check", "published", "ended"]
+Status = Literal["running", "success", "failed", "interrupted", "died"]
+
+FOLDER = "runs"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run as its journal has it."""
+
+    run_id: str
+    status: Status
+    began: dt.datetime
+    ended: dt.datetime | None = None
+    selection: str = ""
+    partitions: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    by: str = "cli"
+    """What started it: cli or dagster."""
+    pid: int = 0
+    error: Mapping[str, str] | None = None
+    """The code and the message of what ended it."""
+    lines: tuple[Mapping[str, Any], ...] = ()
+    """Everything it wrote, in order."""
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None while it runs, or when it died."""
+        return (self.ended - self.began).total_seconds() if self.ended else None
+
+    def of(self, *events: Event) -> list[Mapping[str, Any]]:
+        """Its lines of these kinds."""
+        return [line for line in self.lines if line["event"] in events]
+
+
+@dataclass
+class Journal:
+    """Writes the file of one run; a ``Reporter`` that passes on all it is told."""
+
+    file: Path
+    reporter: Reporter
+    live: bool = field(default=True)
+
+    def step(self, message: str) -> None:
+        """Keep a step."""
+        self.log("INFO", message)
+        self.reporter.step(message)
+
+    def warn(self, message: str) -> None:
+        """Keep a warning."""
+        self.log("WARNING", message)
+        self.reporter.warn(message)
+
+    def progress(self, task: str, done: int, total: int, rows: int) -> None:
+        """Pass progress on: it is for whoever watches."""
+        self.reporter.progress(task, done, total, rows)
+
+    def log(self, level: str, message: str, **more: str) -> None:
+        """Keep a message."""
+        self.write("log", level=level, message=message, **more)
+
+    def records(self, event: Event, found: Iterable[object]) -> None:
+        """Keep what came of loads, models, tests or checks: their records."""
+        for each in found:
+            assert is_dataclass(each) and not isinstance(each, type)
+            self.write(event, **asdict(each))
+
+    def write(self, event: Event, **values: object) -> None:
+        """Append one line; a journal that can not be written (a full disk) stops, and the run goes on."""
+        if not self.live:
+            return
+        line = json.dumps({"at": _now(), "event": event, **values}, default=str, ensure_ascii=False)
+        try:
+            with self.file.open("a", encoding="utf-8") as file:
+                file.write(f"{line}\n")
+        except OSError as error:
+            self.live = False
+            self.reporter.warn(f"the journal `{self.file}` could not be written: {error.strerror}")
+
+
+@contextmanager
+def journal(
+    state: Path, run_id: str, reporter: Reporter, *, selection: str, partitions: Sequence[dt.date],
+    tables: Sequence[str], by: str = "cli", **more: str,
+) -> Iterator[Journal]:  # fmt: skip
+    """Keep the journal of a run: its beginning, and its end with the error that passes through, if one does."""
+    kept = Journal(state / FOLDER / f"{run_id}.jsonl", reporter)
+    kept.file.parent.mkdir(parents=True, exist_ok=True)
+    about = {"selection": selection, "partitions": [str(day) for day in partitions], "tables": list(tables)}
+    kept.write("began", run_id=run_id, **about, by=by, **_process(), **more)
+    try:
+        yield kept
+    except BaseException as error:
+        stopped = not isinstance(error, Exception)
+        code = error.code if isinstance(error, PhloError) else type(error).__name__
+        message = str(error) or f"stopped by {type(error).__name__}"
+        kept.write("ended", status="interrupted" if stopped else "failed", error={"code": code, "message": message})
+        raise
+    kept.write("ended", status="success")
+
+
+def runs(state: Path, *, since: dt.datetime | None = None) -> list[RunRecord]:
+    """Read the runs that wrote something since a time, oldest first; a line that broke off is left out."""
+    folder = state / FOLDER
+    files = sorted(folder.glob("*.jsonl")) if folder.is_dir() else []
+    oldest = since.timestamp() if since else 0.0
+    found = [read(file) for file in files if file.stat().st_mtime >= oldest]
+    return sorted((record for record in found if record is not None), key=lambda record: record.began)
+
+
+def read(file: Path) -> RunRecord | None:
+    """Read one run; None where its file has no beginning yet."""
+    lines = tuple(_lines(file))
+    if not lines or lines[0]["event"] != "began":
+        return None
+    began, last = lines[0], lines[-1]
+    over = last["event"] == "ended"
+    return RunRecord(
+        run_id=began["run_id"],
+        status=last["status"] if over else ("running" if _is_alive(began) else "died"),
+        began=dt.datetime.fromisoformat(began["at"]),
+        ended=dt.datetime.fromisoformat(last["at"]) if over else None,
+        selection=began["selection"],
+        partitions=tuple(began["partitions"]),
+        tables=tuple(began["tables"]),
+        by=began["by"],
+        pid=began["pid"],
+        error=last.get("error") if over else None,
+        lines=lines,
+    )
+
+
+def _lines(file: Path) -> Iterator[Mapping[str, Any]]:
+    with file.open(encoding="utf-8", errors="replace") as text:
+        for line in text:
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue  # the process was killed while it wrote, or writes just now
+
+
+def _process() -> dict[str, Any]:
+    return {"pid": os.getpid(), "process": process(os.getpid()), "host": socket.gethostname()}
+
+
+def _is_alive(began: Mapping[str, Any]) -> bool:
+    """Whether its process still runs; on another host nobody can tell, so it counts as running."""
+    return began["host"] != socket.gethostname() or bool(process(began["pid"]) == began["process"])
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat()
