@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from phlo.protocols import View
 
 if TYPE_CHECKING:
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
 
     from phlo.iceberg.catalog import SqlRefCatalog
 
-KILLS = 40
 
 # Imports once, says how long a publish takes, then forks a child for each line it reads and kills it after as many
 # seconds as the line says.
@@ -60,8 +61,9 @@ for number, line in enumerate(sys.stdin):
 """
 
 
+@pytest.mark.parametrize("kills", [8, pytest.param(60, marks=pytest.mark.slow)])
 def test_a_run_killed_at_any_moment_leaves_main_whole(
-    catalog: SqlRefCatalog, catalog_uri: str, warehouse: Path
+    catalog: SqlRefCatalog, catalog_uri: str, warehouse: Path, kills: int
 ) -> None:
     names = [f"gold.{letter}" for letter in "abc"]
     catalog.create_ref("zero")
@@ -74,7 +76,7 @@ def test_a_run_killed_at_any_moment_leaves_main_whole(
         assert nursery.stdin is not None
         assert nursery.stdout is not None
         publish = float(nursery.stdout.readline())
-        for _ in range(KILLS):
+        for _ in range(kills):
             nursery.stdin.write(f"{chance.uniform(0, 3 * publish)}\n")
             nursery.stdin.flush()
             assert nursery.stdout.readline() == "killed\n"
@@ -83,7 +85,7 @@ def test_a_run_killed_at_any_moment_leaves_main_whole(
     assert nursery.returncode == 0
     seq = catalog.pin().seq
     assert seq is not None
-    assert seq > KILLS / 4, "it was always killed before it published, so this proved little"
+    assert seq > kills / 4, "it was always killed before it published, so this proved little"
     tidy_up(catalog)
 
 

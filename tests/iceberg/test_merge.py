@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from pyiceberg.exceptions import CommitFailedException
 
 from phlo.engine.failure import explained
@@ -530,99 +528,3 @@ def test_an_append_adds_rows_whatever_is_there(make: Make) -> None:
     for _ in range(2):
         assert append(table, readings(("a", 1, JANUARY), ("a", 1, None))) == Written(inserted=2)
     assert Counter(stored(table)) == {("a", 1, JANUARY): 2, ("a", 1, None): 2}
-
-
-# ── any sequence ─────────────────────────────────────────────────────────────────────────────────────────
-
-KEYS = st.sampled_from(["a", "b", "c", "é", None])
-DAYS = st.sampled_from([JANUARY, JANUARY + dt.timedelta(1), FEBRUARY, MARCH])
-ROWS = st.lists(st.tuples(KEYS, st.integers(0, 3), DAYS | st.none()), max_size=6)
-STEPS = st.one_of(
-    st.tuples(st.just("merge"), ROWS, st.sampled_from(["last", "first", "hash"])),
-    st.tuples(st.just("replace"), ROWS, st.sets(DAYS, max_size=3)),
-    st.tuples(st.just("append"), ROWS, st.none()),
-    st.tuples(st.just("evolve"), st.sampled_from(["widen", "note", "drop note"]), st.none()),
-)
-
-
-class Model:
-    """What the table should hold: a list of rows, and the batches' columns."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
-        self.wide, self.known, self.given = pa.int32(), False, False
-
-    def schema(self) -> pa.Schema:
-        fields = [
-            ("_id", pa.string()),
-            ("sgv", self.wide),
-            ("partition_date", pa.date32()),
-            ("_phlo_load_id", pa.string()),
-        ]
-        return pa.schema([*fields, ("note", pa.string())] if self.given else fields)
-
-    def batch(self, rows: list[tuple[Any, ...]], load: int) -> list[dict[str, Any]]:
-        noted = {"note": f"n{load % 2}" if self.given else None} if self.known else {}
-        return [
-            {"_id": key, "sgv": sgv, "partition_date": day, "_phlo_load_id": f"{load}"} | noted
-            for key, sgv, day in rows
-        ]
-
-    def evolve(self, how: str) -> None:
-        if how == "widen":
-            self.wide = pa.int64()
-        self.given = how != "drop note" and (self.given or how == "note")
-        if self.given and not self.known:
-            self.known = True
-            self.rows = [row | {"note": None} for row in self.rows]
-
-    def merge(self, batch: list[dict[str, Any]], how: str) -> Written:
-        counts: Counter[str] = Counter()
-        for row in {row["_id"]: row for row in (reversed(batch) if how == "first" else batch)}.values():
-            found = [old for old in self.rows if old["_id"] == row["_id"]]
-            outcome = "inserted" if not found else "unchanged" if found_as(found, row) else "updated"
-            counts[outcome] += 1
-            if outcome != "unchanged":
-                self.rows = [old for old in self.rows if old["_id"] != row["_id"]] + [row]
-        return Written(**counts)
-
-    def replace(self, batch: list[dict[str, Any]], days: set[dt.date]) -> Written:
-        old = [row for row in self.rows if not days or row["partition_date"] in days]
-        if Counter(map(content, old)) == Counter(map(content, batch)):
-            return Written(unchanged=len(batch))
-        self.rows = [row for row in self.rows if row not in old] + batch
-        return Written(inserted=len(batch), deleted=len(old))
-
-
-def content(row: dict[str, Any]) -> str:
-    return repr({name: value for name, value in row.items() if name != "_phlo_load_id"})
-
-
-def found_as(found: list[dict[str, Any]], row: dict[str, Any]) -> bool:
-    return len(found) == 1 and content(found[0]) == content(row)
-
-
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(partition_by=st.sampled_from(PARTITIONINGS), steps=st.lists(STEPS, max_size=8), small=st.booleans())
-def test_any_sequence_of_writes_and_evolutions_is_what_a_list_of_rows_would_be(
-    make: Make, partition_by: str, steps: list[Any], small: bool
-) -> None:
-    model = Model()
-    table = make(model.schema(), partition_by)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rewrite, "SMALL_FILE", rewrite.SMALL_FILE if small else 0)
-        for load, (step, rows, how) in enumerate(steps):
-            if step == "evolve":
-                model.evolve(rows)
-                evolve(table, model.schema())
-                continue
-            expected = model.batch([row for row in rows if step != "replace" or not how or row[2] in how], load)
-            batch = pa.Table.from_pylist(expected, schema=model.schema())
-            if step == "merge":
-                assert merge(table, batch, ["_id"], deduplication=how) == model.merge(expected, how)
-            elif step == "replace":
-                assert replace(table, batch, sorted(how)) == model.replace(expected, how)
-            else:
-                assert append(table, batch) == Written(inserted=len(expected))
-                model.rows += expected
-            assert Counter(map(repr, contents(table))) == Counter(map(repr, model.rows))

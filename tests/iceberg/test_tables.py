@@ -9,11 +9,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pyiceberg.manifest import DataFile, DataFileContent, FileFormat, ManifestContent, ManifestWriterV2
-from pyiceberg.table.update.snapshot import _FastAppendFiles
-from pyiceberg.typedef import Record
+from pyiceberg.manifest import DataFileContent
 
-from phlo.errors import AmbiguousColumn, SchemaMismatch, UnknownColumn, UnsupportedType
+from phlo.errors import AmbiguousColumn, SchemaMismatch, UnknownColumn, UnreadableDeletes, UnsupportedType
 from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.iceberg.merge import append, merge, replace
 from phlo.iceberg.tables import as_pattern, evolve, iceberg_schema, local_path, scan_sql
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pyiceberg.table import Table
+    from tests.iceberg.conftest import DeleteRows
 
 READINGS = pa.schema([("_id", pa.string()), ("sgv", pa.int32()), ("partition_date", pa.date32())])
 JANUARY, FEBRUARY, MARCH = dt.date(2024, 1, 20), dt.date(2024, 2, 1), dt.date(2024, 3, 31)
@@ -253,69 +252,39 @@ def test_patterns_and_locations_are_told_apart() -> None:
 # ── files of other tools ─────────────────────────────────────────────────────────────────────────────────
 
 
-def delete_positions(table: Table, positions: list[int]) -> None:
-    """Delete rows of the table's one file the way Trino or Spark do: by a file that names their positions."""
-    (task,) = table.scan().plan_files()
-    path = f"{table.location()}/data/deletes.parquet"
-    fields = [("file_path", pa.string(), 2147483546), ("pos", pa.int64(), 2147483545)]
-    schema = pa.schema(
-        [pa.field(name, kind, False, {"PARQUET:field_id": str(number)}) for name, kind, number in fields]
-    )
-    rows = pa.table({"file_path": [task.file.file_path] * len(positions), "pos": positions}, schema=schema)
-    pq.write_table(rows, path)
-    with table.transaction() as transaction:
-        producer = _DeleteAppend("append", transaction, table.io)  # type: ignore[arg-type]
-        producer.append_data_file(
-            DataFile.from_args(
-                content=DataFileContent.POSITION_DELETES,
-                file_path=path,
-                file_format=FileFormat.PARQUET,
-                partition=Record(),
-                record_count=len(positions),
-                file_size_in_bytes=1,
-                spec_id=0,
-            )
-        )
-        producer.commit()
-
-
-class _DeleteAppend(_FastAppendFiles):
-    def new_manifest_writer(self, spec: Any) -> ManifestWriterV2:
-        return _DeleteManifest(spec, self.schema(), self.new_manifest_output(), self._snapshot_id, "deflate")  # type: ignore[arg-type]
-
-    def _summary(self, snapshot_properties: Any = None) -> Any:
-        from pyiceberg.table.snapshots import Operation, Summary
-
-        return Summary(Operation.DELETE)
-
-
-class _DeleteManifest(ManifestWriterV2):
-    def content(self) -> ManifestContent:
-        return ManifestContent.DELETES
-
-    @property
-    def _meta(self) -> dict[str, str]:
-        return {**super()._meta, "content": "deletes"}
-
-
-def test_rows_that_another_tool_deleted_stay_deleted(make: Make) -> None:
+def test_rows_that_another_tool_deleted_stay_deleted(make: Make, delete_rows: DeleteRows) -> None:
     table = make()
     append(table, readings(("a", 1, JANUARY), ("b", 2, JANUARY), ("c", 3, MARCH)))
-    delete_positions(table, [1])
+    delete_rows(table, "b")
     assert [row["_id"] for row in read(table)] == ["a", "c"]
     assert read(table, columns=["sgv"], partitions=[JANUARY]) == [{"sgv": 1}]
     with pytest.raises(ValueError, match="takes a connection"):
         scan_sql(table)
 
 
-def test_a_merge_into_a_file_with_deleted_rows_does_not_bring_them_back(make: Make) -> None:
+def test_a_merge_into_a_file_with_deleted_rows_does_not_bring_them_back(make: Make, delete_rows: DeleteRows) -> None:
     table = make()
     append(table, readings(("a", 1, JANUARY), ("b", 2, JANUARY), ("c", 3, MARCH)))
-    delete_positions(table, [1])
+    delete_rows(table, "b")
     batch = readings(("a", 1, JANUARY), ("b", 9, FEBRUARY), ("c", 4, MARCH))
     assert merge(table, batch, ["_id"]) == Written(inserted=1, updated=1, unchanged=1)
     assert [(row["_id"], row["sgv"]) for row in read(table)] == [("a", 1), ("b", 9), ("c", 4)]
     assert sorted(table.scan().to_arrow()["sgv"].to_pylist()) == [1, 4, 9]
+
+
+def test_rows_that_another_engine_deleted_by_value_are_never_shown_as_if_they_were_there(
+    make: Make, delete_rows: DeleteRows
+) -> None:
+    table = make()
+    append(table, readings(("a", 1, JANUARY), ("b", 2, JANUARY)))
+    delete_rows(table, "b", DataFileContent.EQUALITY_DELETES)
+    for use in (read, lambda table: merge(table, readings(("b", 3, JANUARY)), ["_id"]), replace_january):
+        with pytest.raises(UnreadableDeletes, match=r"`raw.readings` has rows that another engine deleted"):
+            use(table)
+
+
+def replace_january(table: Table) -> None:
+    replace(table, readings(), [JANUARY])
 
 
 def test_files_without_field_ids_are_read_by_name(make: Make, tmp_path: Path) -> None:

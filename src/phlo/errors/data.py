@@ -53,6 +53,14 @@ class SchemaMismatch(DataError):
     )
 
 
+class PartitioningChanged(DataError):
+    """An ingestion that began, or ceased, to take ``partition_date``, in a table whose rows it replaces by day."""
+
+    code = "partitioning-changed"
+    message = "`{table}` was loaded {before} so far, and `{function}` now loads it {now}: its rows would be doubled"
+    hint = "{fix}, or load it under another table_name"
+
+
 class UnsupportedType(DataError):
     """A column of a type that no table can hold."""
 
@@ -83,3 +91,11 @@ class UnsupportedPartitioning(DataError):
     code = "unsupported-partitioning"
     message = "`{table}` is partitioned by `{transform}`, which Phlo can read but not write"
     hint = "partition it by a column, or by year, month or day of one"
+
+
+class UnreadableDeletes(DataError):
+    """Rows that another engine deleted by naming their values (equality deletes), which no reader here applies."""
+
+    code = "unreadable-deletes"
+    message = "`{table}` has rows that another engine deleted by their values, which Phlo can not leave out yet"
+    hint = "let that engine rewrite the table's files (in Trino: ALTER TABLE {table} EXECUTE optimize)"

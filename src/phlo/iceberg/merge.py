@@ -22,7 +22,7 @@ from phlo.errors import PhloError, WriteFailed
 from phlo.iceberg.commit import swap
 from phlo.iceberg.prune import key_range, may_hold
 from phlo.iceberg.rewrite import Rewriter
-from phlo.iceberg.tables import Columns, tasks_sql, within, within_sql
+from phlo.iceberg.tables import Columns, plan, tasks_sql, within, within_sql
 from phlo.iceberg.types import duckdb_type, quoted
 from phlo.protocols import Written
 
@@ -66,7 +66,7 @@ def merge(
             return Written()
         _dedupe(con, keys, first=deduplication == "first")
         total, conflicts = _count(con, "batch"), key_range(con, table, keys)
-        tasks = list(table.scan().plan_files())
+        tasks = plan(table)
         candidates = may_hold(con, table, tasks, keys)
         _probe(con, table, candidates, keys)
         inserted = total - _number(con, "SELECT count(DISTINCT row) FROM hits")
@@ -84,7 +84,7 @@ def append(table: Table, rows: pa.Table | pa.RecordBatchReader, *, limits: Limit
     with _staged(table, rows, limits) as con:
         total = _count(con, "batch")
         if total:
-            tasks = list(table.scan().plan_files())
+            tasks = plan(table)
             swap(table, Rewriter(con, table, tasks, lambda select: select).rewrite([]), AlwaysTrue())
         return Written(inserted=total)
 
@@ -99,8 +99,8 @@ def replace(
     """Put rows in the place of all rows, or of those of some ``partition_date``s, in one snapshot."""
     replaced = within_sql(partitions)
     with _staged(table, rows, limits) as con:
-        every = list(table.scan().plan_files())
-        tasks = list(table.scan(row_filter=within(partitions)).plan_files()) if partitions else every
+        every = plan(table)
+        tasks = plan(table, partitions) if partitions else every
         old = f"SELECT * FROM ({tasks_sql(table, tasks, Columns(table.schema()), con, FILE)}) WHERE {replaced}"
         con.execute(f"CREATE TABLE hits AS SELECT {FILE}, count(*) AS n FROM ({old}) GROUP BY ALL")
         total, removed = _count(con, "batch"), _number(con, "SELECT coalesce(sum(n), 0) FROM hits")

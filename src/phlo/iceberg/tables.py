@@ -16,7 +16,7 @@ from pyiceberg.expressions import AlwaysTrue, BooleanExpression, In
 from pyiceberg.schema import Schema
 
 from phlo.declarations import SYSTEM_COLUMNS
-from phlo.errors import AmbiguousColumn, SchemaMismatch, UnknownColumn, nearest
+from phlo.errors import AmbiguousColumn, SchemaMismatch, UnknownColumn, UnreadableDeletes, nearest
 from phlo.iceberg.types import duckdb_type, iceberg_type, literal, quoted
 
 if TYPE_CHECKING:
@@ -124,9 +124,22 @@ def scan_sql(
     """
     wanted = Columns(_projection(table, columns))
     needed = Columns(_projection(table, [*columns, PARTITION_COLUMN] if columns and partitions else columns))
-    tasks = list(table.scan(row_filter=within(partitions)).plan_files())
+    tasks = plan(table, partitions)
     where = f" WHERE {within_sql(partitions)}" if partitions else ""
     return f"SELECT {wanted.select} FROM ({tasks_sql(table, tasks, needed, con)}){where}"
+
+
+def plan(table: Table, partitions: Sequence[date] = ()) -> list[FileScanTask]:
+    """List the files of the current snapshot that can hold rows of some partitions (of all, for none).
+
+    Raises ``UnreadableDeletes`` for what neither PyIceberg nor DuckDB could read right.
+    """
+    try:
+        return list(table.scan(row_filter=within(partitions)).plan_files())
+    except ValueError as error:
+        if "equality deletes" not in str(error):
+            raise
+        raise UnreadableDeletes(table=".".join(table.name())) from error
 
 
 def tasks_sql(

@@ -1,0 +1,208 @@
+"""Any sequence of writes, evolutions, other engines' deletes, publishes and undos gives what a list of rows would."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import uuid
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from phlo.iceberg import rewrite
+from phlo.iceberg.catalog import SqlRefCatalog
+from phlo.iceberg.merge import append, merge, replace
+from phlo.iceberg.tables import evolve, scan_sql
+from phlo.protocols import Written
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pyiceberg.table import Table
+    from tests.iceberg.conftest import DeleteRows
+
+TABLE = "raw.readings"
+JANUARY, FEBRUARY, MARCH = dt.date(2024, 1, 20), dt.date(2024, 2, 1), dt.date(2024, 3, 31)
+PARTITIONINGS = ["", "day(partition_date)", "month(partition_date)"]
+KEYS = st.sampled_from(["a", "b", "c", "é", "日本\U0010ffff", "", None])
+DAYS = st.sampled_from([JANUARY, JANUARY + dt.timedelta(1), FEBRUARY, MARCH])
+ROWS = st.lists(st.tuples(KEYS, st.integers(0, 3), DAYS | st.none()), max_size=6)
+STEPS = st.one_of(
+    st.tuples(st.just("merge"), ROWS, st.sampled_from(["last", "first", "hash"])),
+    st.tuples(st.just("replace"), ROWS, st.sets(DAYS, max_size=3)),
+    st.tuples(st.just("append"), ROWS, st.none()),
+    st.tuples(st.just("evolve"), st.sampled_from(["widen", "note", "drop note"]), st.none()),
+    st.tuples(st.just("delete"), KEYS, st.none()),
+    st.tuples(st.just("publish"), st.none(), st.none()),
+    st.tuples(st.just("undo"), st.none(), st.none()),
+)
+
+
+class Model:
+    """What the table should hold: a list of rows, and the batches' columns."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.keys = keys
+        self.wide, self.known, self.given = pa.int32(), False, False
+
+    def schema(self) -> pa.Schema:
+        fields = [
+            ("_id", pa.string()),
+            ("sgv", self.wide),
+            ("partition_date", pa.date32()),
+            ("_phlo_load_id", pa.string()),
+        ]
+        return pa.schema([*fields, ("note", pa.string())] if self.given else fields)
+
+    def batch(self, rows: list[tuple[Any, ...]], load: int) -> list[dict[str, Any]]:
+        noted = {"note": f"n{load % 2}" if self.given else None} if self.known else {}
+        return [
+            {"_id": key, "sgv": sgv, "partition_date": day, "_phlo_load_id": f"{load}"} | noted
+            for key, sgv, day in rows
+        ]
+
+    def evolve(self, how: str) -> None:
+        if how == "widen":
+            self.wide = pa.int64()
+        self.given = how != "drop note" and (self.given or how == "note")
+        if self.given and not self.known:
+            self.known = True
+            self.rows = [row | {"note": None} for row in self.rows]
+
+    def key(self, row: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple(row[name] for name in self.keys)
+
+    def merge(self, batch: list[dict[str, Any]], how: str) -> Written:
+        counts: Counter[str] = Counter()
+        for row in {self.key(row): row for row in (reversed(batch) if how == "first" else batch)}.values():
+            found = [old for old in self.rows if self.key(old) == self.key(row)]
+            outcome = "inserted" if not found else "unchanged" if found_as(found, row) else "updated"
+            counts[outcome] += 1
+            if outcome != "unchanged":
+                self.rows = [old for old in self.rows if self.key(old) != self.key(row)] + [row]
+        return Written(**counts)
+
+    def replace(self, batch: list[dict[str, Any]], days: set[dt.date]) -> Written:
+        old = [row for row in self.rows if not days or row["partition_date"] in days]
+        if Counter(map(content, old)) == Counter(map(content, batch)):
+            return Written(unchanged=len(batch))
+        self.rows = [row for row in self.rows if row not in old] + batch
+        return Written(inserted=len(batch), deleted=len(old))
+
+
+class Lake:
+    """A catalog with one table, beside the model of it; main's states are kept for undo."""
+
+    def __init__(self, folder: Path, partition_by: str, keys: Sequence[str], delete_rows: DeleteRows) -> None:
+        self.catalog = SqlRefCatalog(f"sqlite:///{folder}/catalog.db", folder / "warehouse")
+        self.model, self.keys, self.delete_rows = Model(keys), keys, delete_rows
+        self.ref = self.catalog.create_ref("run-0").name
+        self.table = self.catalog.create_table(
+            TABLE, self.model.schema(), self.ref, partition_by=partition_by or None, keys=keys
+        )
+        self.published: list[Model] = []
+        self.step("publish", None, None, 0)
+
+    def step(self, step: str, given: Any, how: Any, load: int) -> None:
+        if step in ("merge", "append", "replace"):
+            rows = [row for row in given if step != "replace" or not how or row[2] in how]
+            self.write(step, self.model.batch(rows, load), how)
+        elif step == "evolve":
+            self.model.evolve(given)
+            evolve(self.table, self.model.schema())
+        elif step == "delete":
+            self.delete_rows(self.table, given)
+            self.model.rows = [row for row in self.model.rows if row["_id"] != given]
+        elif step == "publish":
+            self.catalog.publish(self.ref)
+            self.published.append(copy.deepcopy(self.model))
+            self.branch()
+        elif len(self.published) > 1:
+            self.catalog.undo()
+            self.published.append(copy.deepcopy(self.published[self.before()]))
+            self.model = copy.deepcopy(self.published[-1])
+            self.branch()
+
+    def write(self, step: str, rows: list[dict[str, Any]], how: Any) -> None:
+        batch = pa.Table.from_pylist(rows, schema=self.model.schema())
+        if step == "merge":
+            assert merge(self.table, batch, self.keys, deduplication=how) == self.model.merge(rows, how)
+        elif step == "replace":
+            assert replace(self.table, batch, sorted(how)) == self.model.replace(rows, how)
+        else:
+            assert append(self.table, batch) == Written(inserted=len(rows))
+            self.model.rows += rows
+
+    def before(self) -> int:
+        """Where the state before the newest publish is: an undo is a publish, which is undone in its turn."""
+        return len(self.published) - 2
+
+    def branch(self) -> None:
+        self.ref = self.catalog.create_ref(f"run-{uuid.uuid4().hex}").name
+        self.table = self.catalog.load(TABLE, self.ref)
+
+    def check(self) -> None:
+        assert contents(self.table) == Counter(map(repr, self.model.rows))
+        assert contents(self.catalog.load(TABLE)) == Counter(map(repr, self.published[-1].rows))
+
+
+def content(row: dict[str, Any]) -> str:
+    return repr({name: value for name, value in row.items() if name != "_phlo_load_id"})
+
+
+def found_as(found: list[dict[str, Any]], row: dict[str, Any]) -> bool:
+    return len(found) == 1 and content(found[0]) == content(row)
+
+
+def contents(table: Table) -> Counter[str]:
+    """The rows, after making sure that PyIceberg and DuckDB read the same."""
+    rows = Counter(map(repr, table.scan().to_arrow().to_pylist()))
+    with duckdb.connect() as con:
+        read = con.sql(scan_sql(table, con=con)).to_arrow_table().to_pylist()
+    assert Counter(map(repr, read)) == rows
+    return rows
+
+
+def run(
+    folder: Path, delete_rows: DeleteRows, partition_by: str, keys: Sequence[str], steps: list[Any], small: bool
+) -> None:
+    lake = Lake(folder / uuid.uuid4().hex, partition_by, keys, delete_rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rewrite, "SMALL_FILE", rewrite.SMALL_FILE if small else 0)
+        for load, (step, given_, how) in enumerate(steps, 1):
+            lake.step(step, given_, how, load)
+            lake.check()
+    lake.catalog.close()
+
+
+SEQUENCES = given(
+    partition_by=st.sampled_from(PARTITIONINGS),
+    keys=st.sampled_from([["_id"], ["_id", "partition_date"]]),
+    steps=st.lists(STEPS, max_size=8),
+    small=st.booleans(),
+)
+UNHURRIED = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+
+
+@settings(max_examples=8, **UNHURRIED)  # type: ignore[arg-type]
+@SEQUENCES
+def test_any_short_sequence_is_what_a_list_of_rows_would_be(
+    tmp_path: Path, delete_rows: DeleteRows, partition_by: str, keys: list[str], steps: list[Any], small: bool
+) -> None:
+    run(tmp_path, delete_rows, partition_by, keys, steps, small)
+
+
+@pytest.mark.slow
+@settings(max_examples=60, **UNHURRIED)  # type: ignore[arg-type]
+@SEQUENCES
+def test_any_of_many_sequences_is_what_a_list_of_rows_would_be(
+    tmp_path: Path, delete_rows: DeleteRows, partition_by: str, keys: list[str], steps: list[Any], small: bool
+) -> None:
+    run(tmp_path, delete_rows, partition_by, keys, steps, small)
