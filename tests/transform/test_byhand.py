@@ -73,7 +73,7 @@ def test_a_model_that_fails_publishes_nothing_and_its_ref_is_kept(lake: Lake, db
     said = dbt("run", ok=False)
     assert "(models/silver/fct_glucose_readings.sql)" in said
     (kept,) = lake.catalog.refs()
-    assert f"Nothing was published: 1 node(s) failed. The data is kept on `{kept.name}`" in said
+    assert f"Nothing was published: 1 node failed. The data is kept on `{kept.name}`" in said
     assert (kept.state, kept.selection) == ("failed", "dbt run")
     assert set(main(lake).tables) == {"raw.glucose_entries"}
     assert "bronze.stg_glucose_entries" in lake.catalog.pin(kept.name).tables
@@ -129,7 +129,7 @@ def test_seeds_snapshots_and_tests_are_part_of_one_build(lake: Lake, dbt: Any) -
 
 def test_a_data_test_that_fails_publishes_nothing(lake: Lake, dbt: Any) -> None:
     said = dbt("build", "--vars", "{highest: 100}", ok=False)
-    assert "Nothing was published: 1 node(s) failed" in said
+    assert "Nothing was published: 1 node failed" in said
     assert set(main(lake).tables) == {"raw.glucose_entries"}
 
 
@@ -242,3 +242,63 @@ def read_set(lake: Lake, ref: str) -> list[str]:
 
     with lake.catalog.database.read() as connection:  # type: ignore[attr-defined]
         return reads(connection, ref)
+
+
+# ── the project's checks ─────────────────────────────────────────────────────────────────────────────────
+
+CHECKS = """
+import phlo
+from phlo.quality import RangeCheck
+
+
+@phlo.quality(table="silver.fct_glucose_readings", checks=[RangeCheck(column="glucose_mg_dl", max_value={highest})],
+              blocking={blocking})
+def readings_are_possible(): ...
+"""
+
+
+def declare(lake: Lake, highest: int, *, blocking: bool = True) -> None:
+    folder = lake.project.root / "workflows" / "quality"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "checks.py").write_text(CHECKS.format(highest=highest, blocking=blocking))
+
+
+@pytest.mark.parametrize("command", ["run", pytest.param("build", marks=pytest.mark.slow)])
+def test_a_blocking_check_that_fails_publishes_nothing_and_fails_dbt(lake: Lake, dbt: Any, command: str) -> None:
+    declare(lake, highest=100)
+    said = dbt(command, "--select", "stg_glucose_entries", "fct_glucose_readings", ok=False)
+    (kept,) = lake.catalog.refs()
+    assert f"and the data is kept on `{kept.name}`" in said
+    assert "✗" in said
+    assert "glucose_mg_dl" in said
+    assert (kept.state, kept.blocked) == ("failed", True)
+    assert set(main(lake).tables) == {"raw.glucose_entries"}
+
+
+@pytest.mark.slow
+def test_checks_that_do_not_block_are_said_and_the_rest_counted(lake: Lake, dbt: Any) -> None:
+    declare(lake, highest=100, blocking=False)
+    said = dbt("run", "--select", "stg_glucose_entries", "fct_glucose_readings")
+    assert "(not blocking)" in said
+    assert "0 of 1 checks passed" in said
+    assert "Published 2 tables" in said
+
+
+@pytest.mark.slow
+def test_a_workflow_file_that_does_not_import_may_hide_a_check_so_nothing_is_published(lake: Lake, dbt: Any) -> None:
+    declare(lake, highest=1000)
+    (lake.project.root / "workflows" / "quality" / "checks.py").write_text("import phlo.quality\noops\n")
+    said = dbt("run", "--select", "stg_glucose_entries", ok=False)
+    assert "may declare checks and does not import" in said
+    assert set(main(lake).tables) == {"raw.glucose_entries"}
+
+
+@pytest.mark.slow
+def test_a_hook_at_the_end_that_fails_publishes_nothing_and_names_the_ref(lake: Lake, dbt: Any) -> None:
+    project = lake.project.dbt / "dbt_project.yml"
+    project.write_text(project.read_text() + '\non-run-end: "select nope from nowhere.at_all"\n')
+    said = dbt("run", "--select", "stg_glucose_entries", ok=False)
+    (kept,) = lake.catalog.refs()
+    assert f"The data is kept on `{kept.name}`" in said
+    assert kept.state == "failed"
+    assert set(main(lake).tables) == {"raw.glucose_entries"}

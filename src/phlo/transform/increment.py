@@ -91,7 +91,7 @@ def _append(session: Session, name: str, relation: Any) -> Built:
     rows = Counted(relation)
     table = session.catalog.load(name, session.ref)
     evolve(table, rows.schema)
-    merge.append(table, rows.reader(), limits=_limits(session))
+    merge.append(table, rows.reader(), limits=session.engine.limits())
     return Built(rows.rows)
 
 
@@ -185,8 +185,3 @@ def _on(keys: Sequence[str]) -> str:
 
 def _table(name: str) -> str:
     return ".".join(map(quoted, name.split(".")))
-
-
-def _limits(session: Session) -> merge.Limits:
-    settings = session.engine.settings
-    return merge.Limits(settings.memory_limit, settings.threads, session.engine.temp)

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 logger = AdapterLogger("Phlo")
 
+FAILED = ("error", "fail", "runtime error", "partial success")
+"""The ends of a node after which a ref holds half of what it should; so it does where one was skipped."""
+
 CATALOG_COLUMNS = (
     "table_database",
     "table_schema",
@@ -51,14 +54,14 @@ class PhloAdapter(SQLAdapter):
     ConnectionManager = PhloConnectionManager
     Relation = PhloRelation
     open_lake: ClassVar[byhand.OpenLake]
+    check: ClassVar[byhand.Check]
 
     def __init__(self, config: Any, mp_context: Any) -> None:
         super().__init__(config, mp_context)
         if current() is None:
             with self.connections.exception_handler(""):
-                byhand.prepare(
-                    type(self).open_lake, Path(config.project_root), config.target_name, config.credentials.ref
-                )
+                folder, ref = Path(config.project_root), config.credentials.ref
+                byhand.prepare(type(self).open_lake, type(self).check, folder, config.target_name, ref)
 
     @classmethod
     def date_function(cls) -> str:
@@ -81,11 +84,17 @@ class PhloAdapter(SQLAdapter):
 
     @available.parse_none
     def end_run(self, results: Iterable[Any]) -> str:
-        """Publish that ref, or keep it when a node failed."""
-        failed = sum(str(result.status) in ("error", "fail", "runtime error") for result in results)
+        """Publish that ref, or keep it when a node, a hook or a check failed."""
+        ends = [str(result.status) for result in results]
+        failed = sum(end in FAILED for end in ends) or ends.count("skipped")
         with self.connections.exception_handler(""):
             byhand.end(failed, logger.info)
         return ""
+
+    def cleanup_connections(self) -> None:
+        """Let go of dbt's connections when a command ends, and of its ref where ``end_run`` did not come to it."""
+        super().cleanup_connections()
+        byhand.abandon("dbt ended before its last hook", logger.info)
 
     def _tables(self, selected: Iterable[str]) -> list[str]:
         nodes = self._macro_resolver.nodes
