@@ -122,6 +122,27 @@ def test_create_workflow_takes_every_answer_as_an_option(root: Path) -> None:
     assert "cron" not in text
 
 
+def test_create_workflow_with_options_asks_for_no_type(root: Path) -> None:
+    done = phlo("create-workflow", *OPTIONS, "--cron", "", cwd=root)
+    assert done.returncode == 0, done.stderr
+    assert "Workflow type" not in done.stdout
+
+
+def test_create_workflow_refuses_a_type_it_does_not_know_before_it_asks(root: Path) -> None:
+    done = phlo("create-workflow", "--type", "foo", cwd=root)
+    assert done.returncode == 2
+    assert "'foo' is not one of 'ingestion', 'quality'" in done.stderr
+    assert done.stdout == ""
+
+
+def test_create_workflow_refuses_a_bad_answer_before_the_next_question(root: Path) -> None:
+    done = phlo("create-workflow", cwd=root, given="ingestion\nnightscout\n2024\n")
+    assert done.returncode == 2
+    assert "error[invalid-answer]: Table name: `2024` will not do\nhint: use letters a to z" in done.stderr
+    assert "such as data_2024" in done.stderr
+    assert "Unique key field" not in done.stdout
+
+
 def test_create_workflow_without_an_answer_names_the_option(root: Path) -> None:
     done = phlo("create-workflow", "--domain", "nightscout", cwd=root)
     assert done.returncode == 2

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 import tomllib
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -19,6 +23,10 @@ from phlo.errors import InvalidProjectName, ProjectExists, UnknownTemplate
 from phlo.project import find_project, load_workflows
 from phlo.scaffold import init as scaffold
 from phlo.scaffold.init import init_project, package_name, phlo_requirement
+from phlo.scaffold.workflow import create_workflow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TEMPLATES = ("minimal", "glucose")
 
@@ -221,6 +229,40 @@ def test_an_empty_folder_is_filled_and_stays_the_same_folder(tmp_path: Path) -> 
     init_project("mine", tmp_path)
     assert (tmp_path / "mine" / "pyproject.toml").exists()
     assert (tmp_path / "mine").stat().st_ino == before
+
+
+def test_a_place_that_can_not_be_written_is_named_and_not_a_draft_in_it(tmp_path: Path) -> None:
+    init_project("weather", tmp_path)
+    with nobody_may_write(tmp_path) as folder:
+        with pytest.raises(PermissionError) as made:
+            init_project("other", folder)
+        with pytest.raises(PermissionError) as added:
+            create_workflow(
+                folder / "weather", domain="shop", table="orders", unique_key="id", base_url="https://x.org"
+            )
+    assert made.value.filename == str(folder / "other")
+    assert added.value.filename == str(folder / "weather/workflows/schemas/shop.py")
+
+
+@contextmanager
+def nobody_may_write(root: Path) -> Iterator[Path]:
+    """A copy of a folder that may be read only, also by root, who is somebody else meanwhile."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place, "copy")
+        shutil.copytree(root, folder)
+        Path(place).chmod(0o755)
+        for each in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
+            each.chmod(0o555)
+        me = os.geteuid()
+        try:
+            if me == 0:
+                os.seteuid(65534)
+            yield folder
+        finally:
+            if me == 0:
+                os.seteuid(me)
+            for each in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
+                each.chmod(0o755)
 
 
 def test_missing_parents_are_made(tmp_path: Path) -> None:

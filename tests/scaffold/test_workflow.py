@@ -204,6 +204,24 @@ def test_an_answer_that_can_not_be_is_refused_with_what_would_do(root: Path, ans
     assert snapshot(root) == before
 
 
+@pytest.mark.parametrize(
+    ("answer", "fix"),
+    [
+        ({"domain": "class"}, "such as class_data; `class` is a word of Python's"),
+        ({"domain": "Blut-zucker mg/dl"}, "such as blut_zucker_mg_dl"),
+        ({"domain": "2024"}, "such as data_2024"),
+        ({"table": "relevés"}, "such as releves"),
+        ({"table": "血糖"}, "such as glucose_entries"),
+        ({"table": "silver.2nd", "kind": "quality"}, "such as data_2nd"),
+    ],
+)
+def test_a_name_that_python_can_not_have_gets_one_that_it_can(root: Path, answer: dict[str, str], fix: str) -> None:
+    with pytest.raises(InvalidAnswer) as error:
+        create(root, **answer)
+    assert error.value.next_step.endswith(fix)
+    create(root, **answer | {next(iter(answer)): fix.removeprefix("such as ").partition(";")[0]})
+
+
 @pytest.mark.parametrize("existing", [False, True])
 def test_what_it_writes_is_linted_and_formatted(root: Path, existing: bool) -> None:
     create(root, unique_key="id, line", path="entries.json")

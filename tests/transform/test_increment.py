@@ -83,13 +83,13 @@ def test_the_default_is_merge_with_a_key_and_append_without() -> None:
 
 
 def test_two_rows_for_one_key_are_refused_and_the_error_shows_the_first(session: Session, table: Any) -> None:
-    with pytest.raises(DuplicateKey, match=r"1 key\(s\) occur more than once .* `silver\.t`; the first is id = 5"):
+    with pytest.raises(DuplicateKey, match=r"1 key found more than once .* `silver\.t`; the first is id = 5"):
         increment(session, "silver.t", "select 5 as id, 'x' as name, 1 as n union all select 5, 'y', 2", KEYED)
     assert len(table()) == 3
 
 
 def test_rows_without_a_key_are_refused(session: Session, table: Any) -> None:
-    with pytest.raises(NullKey, match=r"1 row\(s\) to merge into `silver\.t` have no id"):
+    with pytest.raises(NullKey, match=r"1 row to merge into `silver\.t` without id"):
         increment(session, "silver.t", "select cast(null as integer) as id, 'x' as name, 1 as n", KEYED)
     assert len(table()) == 3
 

@@ -247,7 +247,7 @@ def test_a_model_that_fails_is_named_with_its_file_and_the_engine_s_words(
     with pytest.raises(ModelsFailed) as caught:
         build(shared_lake, ref, *names)
     message = str(caught.value)
-    assert message.startswith(f"1 of 4 model(s) failed on `{ref}`: `gold.readings_per_hour` ")
+    assert message.startswith(f"1 of 4 models failed on `{ref}`: `gold.readings_per_hour` ")
     assert "(transforms/dbt/models/gold/readings_per_hour.sql)" in message
     assert 'column "sgv" not found' in message
     assert "line 3: `sgv`" in message

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from phlo import __version__
-from phlo.cli.render import current_project, dump
+from phlo.cli.render import current_project, dump, plural
 from phlo.errors import NoProject, PhloError
 
 if TYPE_CHECKING:
@@ -114,10 +114,10 @@ def _files(project: Project) -> Iterator[Finding]:
     else:
         for failure in workflows.failures:
             yield _failed("workflows", failure)
-        counted = f"{len(workflows.ingestions)} ingestions, {len(workflows.qualities)} quality declarations"
-        yield Finding("workflows", "ok", counted)
+        loads, checks = len(workflows.ingestions), len(workflows.qualities)
+        yield Finding("workflows", "ok", f"{plural(loads, 'ingestion')}, {plural(checks, 'quality declaration')}")
     if (project.dbt / "dbt_project.yml").is_file():
-        yield Finding("dbt", "ok", f"{len(list(project.dbt.rglob('*.sql')))} SQL files in {project.dbt}")
+        yield Finding("dbt", "ok", f"{plural(len(list(project.dbt.rglob('*.sql'))), 'SQL file')} in {project.dbt}")
     else:
         yield Finding("dbt", "warning", f"there is no dbt project in {project.dbt}", "only ingestions and checks run")
 
@@ -130,7 +130,9 @@ def _catalog(project: Project) -> Finding:
         pin, failed = catalog.pin(), [ref for ref in catalog.refs() if ref.state == "failed"]
     except (PhloError, OSError) as error:
         return _failed("catalog", error)
-    detail = f"{len(pin.tables)} tables, {len(pin.views)} views, {len(failed)} failed refs"
+    detail = ", ".join(
+        plural(len(each), noun) for each, noun in ((pin.tables, "table"), (pin.views, "view"), (failed, "failed ref"))
+    )
     return Finding("catalog", "ok", detail, "`phlo ref list` says why they failed" if failed else "")
 
 

@@ -68,7 +68,7 @@ def publish(name: str, force: bool, dry_run: bool, yes: bool) -> None:
     if found.state == "open" and found.run_id in catalog.live_runs():
         raise click.UsageError(f"{name} belongs to a run that is still going; it publishes by itself when it is done")
     if found.state == "failed":
-        say(f"The run failed: {found.reason}")
+        click.echo(f"The run failed: {found.reason}")
     _show(catalog.diff(name))
     if dry_run:
         return
@@ -132,7 +132,7 @@ def undo(seq: int | None, dry_run: bool, yes: bool) -> None:
     if target > log[0].seq:
         raise UnknownPublish(seq=target, newest=log[0].seq)
     gone = [each for each in log if each.seq >= target]
-    say("This undoes:")
+    click.echo("This undoes:")
     click.echo(table([(p.seq, f"{p.at:%Y-%m-%d %H:%M:%S}", p.run_id, _names(p.changes)) for p in gone],
                      ["publish", "at (UTC)", "run", "changed"]))  # fmt: skip
     if dry_run:
@@ -153,7 +153,7 @@ def _show(changes: Iterable[Change]) -> None:
     if rows:
         click.echo(table(rows, ["name", "kind", "change"]))
     else:
-        say("It changed nothing.")
+        click.echo("It changed nothing.")
 
 
 def _kind(change: Change) -> str:

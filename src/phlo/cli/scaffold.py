@@ -9,7 +9,7 @@ import click
 from phlo.cli.render import current_project, say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from phlo.project import Project
@@ -38,14 +38,6 @@ TREES = {
   └── tests/               # Workflow tests""",
 }
 
-QUESTIONS = {
-    "kind": "Workflow type",
-    "domain": "Domain name",
-    "table": "Table name",
-    "unique_key": "Unique key field",
-    "cron": "Cron schedule",
-    "base_url": "API base URL",
-}
 DEFAULTS = {"kind": "ingestion", "cron": "0 */1 * * *"}
 NO_TESTS = 5
 """What pytest exits with when it finds no test."""
@@ -79,7 +71,7 @@ def init(name: str, template: str) -> None:
 
 
 @click.command("create-workflow")
-@click.option("--type", "kind", metavar="TYPE", help="ingestion (the default) or quality.")
+@click.option("--type", "kind", type=click.Choice(["ingestion", "quality"]), help="What it does (default: ingestion).")
 @click.option("--domain", help="What the workflow belongs to, such as nightscout.")
 @click.option("--table", help="The table it fills or checks.")
 @click.option("--unique-key", metavar="FIELD", help="The field that tells rows apart; several with commas.")
@@ -124,22 +116,44 @@ def test(arguments: tuple[str, ...]) -> None:
 
 
 def _ask(given: Mapping[str, str | None]) -> dict[str, str]:
-    """Take the options, and prompt for what they leave open: a source is asked for ingestions only."""
-    answers: dict[str, Any] = {}
+    """Take the options, and prompt for what they leave open: the type only where there are no options at all."""
+    from functools import partial
+
+    from phlo.scaffold.workflow import OF_SOURCES, QUESTIONS, check_answer
+
+    answers: dict[str, Any] = {"kind": given["kind"] or (DEFAULTS["kind"] if any(given.values()) else None)}
     for name, question in QUESTIONS.items():
-        if name in ("cron", "base_url") and answers["kind"] != "ingestion":
+        kind = answers["kind"]
+        if name in OF_SOURCES and kind != "ingestion":
             continue
-        value = given[name]
-        answers[name] = value if value is not None else _prompt(question, DEFAULTS.get(name), name)
+        value = answers.get(name) or given[name]
+        if value is None:
+            answers[name] = _prompt(question, name, partial(check_answer, name, kind=kind))
+        else:
+            check_answer(name, value, kind)
+            answers[name] = value
     return answers
 
 
-def _prompt(question: str, default: str | None, name: str) -> str:
-    try:
-        answer: str = click.prompt(question, default=default, show_default=False)
-    except click.Abort:
-        import sys
+def _prompt(question: str, name: str, check: Callable[[str], None]) -> str:
+    """Ask on until the answer will do; where nobody can answer, the first wrong one ends it."""
+    import sys
 
+    from phlo.errors import InvalidAnswer
+
+    def checked(text: str) -> str:
+        try:
+            check(text)
+        except InvalidAnswer as error:
+            if not sys.stdin.isatty():
+                raise
+            raise click.UsageError(f"{error}: {error.next_step}") from error
+        return text
+
+    default = DEFAULTS.get(name)
+    try:
+        answer: str = click.prompt(question, default=default, show_default=False, value_proc=checked)
+    except click.Abort:
         if sys.stdin.isatty():
             raise
         if default is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 class PhloError(Exception):
@@ -29,7 +30,16 @@ class PhloError(Exception):
     def __init__(self, **values: object) -> None:
         self.values = values
         self.next_step = self.hint.format_map(values)
-        super().__init__(self.message.format_map(values))
+        super().__init__(_counted(self.message, values).format_map(values))
+
+
+def _counted(template: str, values: Mapping[str, object]) -> str:
+    """Decide each ``{count} thing(s)`` of a template by the number it counts.
+
+    >>> _counted("{done} of {total} model(s)", {"total": 1}), _counted("{count} row(s)", {"count": 2})
+    ('{done} of {total} model', '{count} rows')
+    """
+    return re.sub(r"(\{(\w+)\}[a-z ]+)\(s\)", lambda found: found[1] + ("" if values[found[2]] == 1 else "s"), template)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -78,7 +78,7 @@ class MalformedResponse(SourceError):
     """The answer is not the JSON it should be."""
 
     code = "malformed-response"
-    message = "The source of `{asset}` did not answer with JSON: {detail}"
+    message = "The answer of the source of `{asset}` is not JSON: {detail}"
     hint = "look at the address in a browser: is it the API's, or a login page's?"
 
 

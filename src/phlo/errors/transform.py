@@ -47,7 +47,7 @@ class DuplicateKey(TransformError):
     """An incremental batch that has several rows for one key, so that its result would depend on their order."""
 
     code = "duplicate-key"
-    message = "{count} key(s) occur more than once in the rows to merge into `{table}`; the first is {example}"
+    message = "{count} key(s) found more than once in the rows to merge into `{table}`; the first is {example}"
     hint = "let the model return one row for each ({keys}), or use incremental_strategy='delete+insert'"
 
 
@@ -55,7 +55,7 @@ class NullKey(TransformError):
     """An incremental batch with rows that have no key, which every run would add again."""
 
     code = "null-key"
-    message = "{count} row(s) to merge into `{table}` have no {keys}"
+    message = "{count} row(s) to merge into `{table}` without {keys}"
     hint = "leave them out in the model (where {keys} is not null), or give them a key"
 
 

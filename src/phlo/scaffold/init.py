@@ -51,8 +51,7 @@ def init_project(name: str, parent: Path, template: str = BASE) -> list[Path]:
     if target.is_symlink() or target.exists():
         _require_empty_folder(target)
     parent.mkdir(parents=True, exist_ok=True)
-    # Written beside its place and moved there at the end, so that a full disk leaves no half project.
-    draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=target.parent))
+    draft = _draft(target)
     try:
         files = _render(template, draft, _values(name, template))
         _move(draft, target)
@@ -125,6 +124,14 @@ def _values(name: str, template: str) -> dict[str, str]:
 def _require_empty_folder(target: Path) -> None:
     if not target.is_dir() or any(target.iterdir()):
         raise ProjectExists(path=target, kind="folder with files in it" if target.is_dir() else "file")
+
+
+def _draft(target: Path) -> Path:
+    """Make the folder to write in, beside its place and moved there at the end: a full disk leaves no half project."""
+    try:
+        return Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:  # about the folder that the user named
+        raise type(error)(error.errno, error.strerror, str(target)) from error
 
 
 def _render(template: str, folder: Path, values: dict[str, str]) -> list[Path]:

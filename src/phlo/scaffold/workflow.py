@@ -11,9 +11,11 @@ import json
 import keyword
 import os
 import re
+import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 from urllib.parse import urlsplit
 
 from phlo.errors import InvalidAnswer, SchemaFileBroken, WorkflowExists
@@ -31,6 +33,16 @@ Kind = Literal["ingestion", "quality"]
 
 KINDS: tuple[Kind, ...] = ("ingestion", "quality")
 CRON_FIELDS = 5
+QUESTIONS = {
+    "kind": "Workflow type",
+    "domain": "Domain name",
+    "table": "Table name",
+    "unique_key": "Unique key field",
+    "cron": "Cron schedule",
+    "base_url": "API base URL",
+}
+OF_SOURCES = ("cron", "base_url")
+"""What only an ingestion is asked for."""
 
 
 @dataclass(frozen=True)
@@ -110,27 +122,68 @@ def create_workflow(
 def _check(
     kind: str, domain: str, table: str, unique_key: str, cron: str, base_url: str, path: str, folder: Path
 ) -> _Answers:
-    if kind not in KINDS:
-        raise InvalidAnswer(question="Workflow type", value=kind, fix=f"answer {' or '.join(KINDS)}")
-    folded = re.sub(r"[\s-]+", "_", domain.strip().lower())
-    _require_name("Domain name", folded)
-    name = table.strip().removeprefix("raw.") if kind == "ingestion" else table.strip()
-    for part in name.split(".", 1) if kind == "quality" else [name]:
-        _require_name("Table name", part)
+    given = {
+        "kind": kind, "domain": domain, "table": table, "unique_key": unique_key, "cron": cron, "base_url": base_url
+    }  # fmt: skip
+    for answer, value in given.items():
+        if kind == "ingestion" or answer not in OF_SOURCES:
+            check_answer(answer, value, kind)
     keys = tuple(key.strip() for key in unique_key.split(",") if key.strip())
-    if not keys:
-        raise InvalidAnswer(question="Unique key field", value=unique_key, fix="name a field of the source, such as id")
-    if kind == "ingestion":
-        if cron.strip() and len(cron.split()) != CRON_FIELDS:
-            raise InvalidAnswer(question="Cron schedule", value=cron, fix="write five fields, such as 0 */1 * * *")
-        if urlsplit(base_url).scheme not in ("http", "https") or not urlsplit(base_url).netloc:
-            raise InvalidAnswer(question="API base URL", value=base_url, fix="write it as https://host/path")
-    return _Answers(folded, name, keys, cron.strip(), base_url.strip(), path.strip(), folder)
+    name = ".".join(_table_parts(table, kind))
+    return _Answers(_domain(domain), name, keys, cron.strip(), base_url.strip(), path.strip(), folder)
 
 
-def _require_name(question: str, value: str) -> None:
+def check_answer(name: str, value: str, kind: str = "ingestion") -> None:
+    """Raise ``InvalidAnswer``, naming what would do, for an answer that can't be.
+
+    >>> check_answer("table", "glucose_entries")
+    """
+    if name == "kind" and value not in KINDS:
+        _refuse(name, value, f"answer {' or '.join(KINDS)}")
+    if name == "domain":
+        _require_name(name, _domain(value), "nightscout")
+    if name == "table":
+        for part in _table_parts(value, kind):
+            _require_name(name, part, "glucose_entries")
+    if name == "unique_key" and not value.strip(", "):
+        _refuse(name, value, "name a field of the source, such as id")
+    if name == "cron" and value.strip() and len(value.split()) != CRON_FIELDS:
+        _refuse(name, value, "write five fields, such as 0 */1 * * *")
+    if name == "base_url" and not (urlsplit(value).scheme in ("http", "https") and urlsplit(value).netloc):
+        _refuse(name, value, "write it as https://host/path")
+
+
+def _refuse(name: str, value: str, fix: str) -> NoReturn:
+    raise InvalidAnswer(question=QUESTIONS[name], value=value, fix=fix)
+
+
+def _domain(answer: str) -> str:
+    return re.sub(r"[\s-]+", "_", answer.strip().lower())
+
+
+def _table_parts(answer: str, kind: str) -> list[str]:
+    """Split off the namespace: an ingestion's is always raw."""
+    table = answer.strip()
+    return [table.removeprefix("raw.")] if kind == "ingestion" else table.split(".", 1)
+
+
+def _require_name(name: str, value: str, example: str) -> None:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) or keyword.iskeyword(value):
-        raise InvalidAnswer(question=question, value=value, fix="use letters, digits and underscores")
+        fix = f"use letters a to z, digits and underscores, a letter first, such as {_spelled(value) or example}"
+        _refuse(name, value, fix + (f"; `{value}` is a word of Python's" if keyword.iskeyword(value) else ""))
+
+
+def _spelled(value: str) -> str:
+    """Spell a name as Python can: without accents, blanks, a digit in front, or being a keyword.
+
+    >>> _spelled("relevé en mg/dl"), _spelled("2024"), _spelled("class"), _spelled("血糖")
+    ('releve_en_mg_dl', 'data_2024', 'class_data', '')
+    """
+    plain = unicodedata.normalize("NFKD", value).encode("ascii", "ignore").decode()
+    name = re.sub(r"\W+", "_", plain).strip("_")
+    if keyword.iskeyword(name):
+        return f"{name}_data"
+    return f"data_{name}" if name[:1].isdigit() else name
 
 
 def _ingestion(root: Path, answers: _Answers) -> dict[Path, str]:
@@ -272,5 +325,8 @@ def _write(file: Path, text: str) -> None:
         with draft.open("w", encoding="utf-8", newline="") as stream:
             stream.write(text)
         draft.replace(file)
+    except OSError as error:  # about the file that the user knows, not its draft
+        raise type(error)(error.errno, error.strerror, str(file)) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
