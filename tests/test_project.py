@@ -178,3 +178,10 @@ def test_a_project_without_an_init_file_is_not_taken_for_one_that_has_it(
     workflow(root, "orders")
     found = load_workflows(find_project(root))
     assert (list(found.ingestions), found.failures) == (["orders"], [])
+
+
+def test_an_error_of_an_import_is_shown_without_its_secrets(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "hunter2-and-more")
+    workflow(root, "broken", "import os\nraise ValueError('https://ann:pw@host/' + os.environ['SHOP_TOKEN'])\n")
+    (failure,) = load_workflows(find_project(root)).failures
+    assert "ValueError: https://***@host/***" in str(failure)

@@ -22,6 +22,7 @@ from urllib.request import url2pathname
 
 from phlo.declarations import Ingestion, Quality, declared, relative
 from phlo.errors import DuplicateAsset, NoProject, PhloError, UnknownProject, WorkflowImportFailed, nearest
+from phlo.redaction import redact
 
 if TYPE_CHECKING:
     from phlo.config import Settings
@@ -121,7 +122,7 @@ def _import(root: Path, file: Path) -> WorkflowImportFailed | None:
         importlib.import_module(module)
     except (Exception, SystemExit) as error:  # noqa: BLE001  user code may raise anything, or exit
         declared[:] = [record for record in declared if record.source.file != str(file)]
-        detail = str(error) if isinstance(error, PhloError) else f"{type(error).__name__}: {error}"
+        detail = str(error) if isinstance(error, PhloError) else redact(f"{type(error).__name__}: {error}")
         return WorkflowImportFailed(file=relative(str(file), root), line=_line(error, file), detail=detail)
     return None
 

@@ -56,7 +56,7 @@ def pages(
             for page in _pages(_call(ingestion, partition), ingestion, reporter):
                 yield page
                 rows += len(page)
-        except Exception as error:  # noqa: BLE001  user code may raise anything; it is reported with its line
+        except (Exception, SystemExit) as error:  # noqa: BLE001  user code may raise anything, or exit
             raise translate(error, ingestion, rows) from (error if _is_users(error) else None)
 
 
@@ -236,7 +236,7 @@ def _is_dlt(result: Any, name: str) -> bool:
     return extract is not None and isinstance(result, getattr(extract, name))
 
 
-def _is_users(error: Exception) -> bool:
+def _is_users(error: BaseException) -> bool:
     """Whether its own text may be shown in a traceback: HTTP errors quote addresses with secrets in them."""
     return type(error).__module__.split(".")[0] not in ("requests", "httpx", "urllib3", "urllib", "dlt")
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import re
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit, urlunsplit
 
 from phlo.errors import (
     MalformedResponse,
@@ -21,42 +18,15 @@ from phlo.errors import (
     SourceUnavailable,
     SourceUnreachable,
 )
+from phlo.redaction import clean_url, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from phlo.declarations import Ingestion
 
-SECRET_NAME = (
-    r"[\w.\-]*(?:token|secret|passw|pwd|api[_-]?key|apikey|auth|credential|signature|\bsig\b|\bkey\b|jwt)[\w.\-]*"
-)
-SECRET_VALUE = re.compile(rf"(?i)({SECRET_NAME}[\"']?\s*[=:]\s*[\"']?)(?:bearer\s+|basic\s+)?[^\s&\"',;)}}]+")
-USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.\-]*://)[^/\s@]+@")
-BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/\-]{8,}=*")
-MIN_SECRET = 6
-"""Shorter values of secret variables are left alone: they occur by chance."""
 
-
-def redact(text: str) -> str:
-    """Take secrets out of a text: user info and secret parameters of URLs, bearer tokens, secrets of the environment.
-
-    >>> redact("GET https://ann:pw@host/x?token=abc123&count=10")
-    'GET https://***@host/x?token=***&count=10'
-    """
-    for value in _secrets_of_environment():
-        text = text.replace(value, "***")
-    text = BEARER.sub(r"\1 ***", USERINFO.sub(r"\1***@", text))
-    return SECRET_VALUE.sub(r"\1***", text)
-
-
-def clean_url(url: str) -> str:
-    """Give a URL to read: without user info, fragment and the values of secret parameters, and not percent-encoded."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return unquote(redact(urlunsplit(parts._replace(netloc=host, fragment=""))))
-
-
-def translate(error: Exception, ingestion: Ingestion, rows: int) -> PhloError:
+def translate(error: BaseException, ingestion: Ingestion, rows: int) -> PhloError:
     """Say what went wrong with a source after it delivered ``rows`` rows.
 
     What dlt wraps counts as it was; an exception that the user's code raised in the place of another is the user's.
@@ -155,7 +125,8 @@ def _malformed(error: BaseException, ingestion: Ingestion) -> PhloError | None:
         return None
     document = str(getattr(error, "doc", "")).strip()
     start = redact(document[:80]).replace("\n", " ")
-    detail = f"{getattr(error, 'msg', error)} at `{start}…`" if start else "the answer is empty"
+    broken_off = getattr(error, "pos", 0) >= len(document) or "Unterminated" in str(error)
+    detail = "it is empty" if not start else "it breaks off" if broken_off else f"it begins with `{start}…`"
     return MalformedResponse(asset=ingestion.table_name, detail=detail)
 
 
@@ -169,8 +140,3 @@ def _function_failed(error: BaseException, ingestion: Ingestion) -> PhloError:
     said = next((line for line in str(error).splitlines() if line.strip()), "")
     detail = redact(f"{type(error).__name__}: {said}" if said else type(error).__name__)
     return SourceFunctionFailed(asset=ingestion.table_name, file=named, line=line, detail=detail)
-
-
-def _secrets_of_environment() -> list[str]:
-    named = re.compile(r"(?i)token|secret|passw|api_?key|credential")
-    return [value for name, value in os.environ.items() if named.search(name) and len(value) >= MIN_SECRET]

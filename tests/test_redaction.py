@@ -1,0 +1,43 @@
+"""What people read holds no secrets."""
+
+from __future__ import annotations
+
+import pytest
+
+from phlo.redaction import clean_url, redact
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("https://ann:pw@host/x", "https://***@host/x"),
+        ("https://host/x?token=abc&count=10", "https://host/x?token=***&count=10"),
+        ("https://host/x?count=1&api_key=abc", "https://host/x?count=1&api_key=***"),
+        ("https://host/x?secret=abc#frag", "https://host/x?secret=***"),
+        ("/x?access_token=abc (Caused by y)", "/x?access_token=*** (Caused by y)"),
+        ("/x?X-Amz-Signature=abc&a=1", "/x?X-Amz-Signature=***&a=1"),
+        ("/x?sig=abc", "/x?sig=***"),
+        (f"Authorization: Bearer {JWT}", "Authorization: ***"),
+        (f"got Bearer {JWT}", "got Bearer ***"),
+        ("{'password': 'abc', 'n': 1}", "{'password': '***', 'n': 1}"),
+        ('{"api-secret": "abc"}', '{"api-secret": "***"}'),
+        ("find[dateString][$gte]=2024-01-20", "find[dateString][$gte]=2024-01-20"),
+        ("the token is missing", "the token is missing"),
+        ("keyboard=de&monkey=1", "keyboard=de&monkey=1"),
+    ],
+)
+def test_secrets_are_taken_out_of_texts(text: str, clean: str) -> None:
+    assert redact(text).partition("#")[0] == clean
+
+
+def test_values_of_secret_variables_are_taken_out_wherever_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTSCOUT_API_SECRET", "hunter2-and-more")
+    monkeypatch.setenv("SHORT_TOKEN", "abc")
+    assert redact("GET /hunter2-and-more/abc") == "GET /***/abc"
+
+
+def test_a_url_is_shown_without_what_is_secret_in_it() -> None:
+    url = "https://ann:p%40w@host:8443/a/b?count=10&token=abc%26def&find%5Bx%5D%5B%24gte%5D=1#part"
+    assert clean_url(url) == "https://host:8443/a/b?count=10&token=***&find[x][$gte]=1"
