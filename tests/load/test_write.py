@@ -9,7 +9,7 @@ import pytest
 from loading import DAY, Lake, ingestion
 from pandera.typing import Series
 
-from phlo.errors import SchemaError, SchemaMismatch, TooManyRejected
+from phlo.errors import PartitioningChanged, SchemaError, SchemaMismatch, TooManyRejected
 from phlo.load.write import Loaded, load_id, remarks, summarize, write_loads
 
 NEXT = DAY + dt.timedelta(days=1)
@@ -125,6 +125,33 @@ def test_a_table_without_partitions_has_no_partition_date(lake: Lake) -> None:
     assert lake.rows("raw.readings", "_id", "sgv") == [("a", 1)]
     assert "partition_date" not in lake.catalog.load("raw.readings").schema().column_names
     assert [load.partition for load in lake.catalog.loads()] == [None]
+
+
+@pytest.mark.parametrize("strategy", ["append", "replace"])
+def test_rows_loaded_as_a_whole_are_not_joined_by_the_same_rows_by_day(lake: Lake, strategy: Any) -> None:
+    rows = [{"_id": "a", "sgv": 1}]
+    lake.load("1", merged(rows, merge_strategy=strategy, partitioned=False), None)
+    lake.open("2")
+    with pytest.raises(PartitioningChanged, match="was loaded as a whole so far, and `deliver` now loads it by day"):
+        lake.write(merged(rows, merge_strategy=strategy))
+    assert lake.rows("raw.readings", "_id", ref=lake.ref) == [("a",)]
+
+
+def test_rows_loaded_by_day_are_not_joined_by_the_same_rows_as_a_whole(lake: Lake) -> None:
+    lake.load("1", merged([{"_id": "a", "sgv": 1}], merge_strategy="append"))
+    lake.open("2")
+    with pytest.raises(PartitioningChanged, match="was loaded by day so far") as failure:
+        lake.write(merged([{"_id": "a", "sgv": 1}], merge_strategy="append", partitioned=False), None)
+    assert failure.value.next_step.startswith("let it take partition_date: str again, or ")
+    lake.load("3", merged([{"_id": "b", "sgv": 1}], merge_strategy="replace", partitioned=False), None)
+    assert lake.rows("raw.readings", "_id") == [("b",)]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_merged_rows_are_told_apart_by_their_key_whether_loaded_by_day_or_not(lake: Lake, first: bool) -> None:
+    for run, by_day in (("1", first), ("2", not first)):
+        lake.load(run, merged([{"_id": "a", "sgv": 1}], partitioned=by_day), DAY if by_day else None)
+    assert lake.rows("raw.readings", "_id", "sgv") == [("a", 1)]
 
 
 def test_too_many_rejected_rows_fail_the_load_and_can_be_looked_at_on_the_ref(lake: Lake) -> None:

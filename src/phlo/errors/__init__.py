@@ -7,6 +7,7 @@ PhloError                     exit 1
 ├── DataError                 the data does not fit its schema or its checks
 ├── CatalogError              refs, publishes, leases
 ├── QueryError                SQL that may not or can not run
+├── OrchestrationError        runs without a ref, and the server
 └── TransformError            a dbt model failed
 
 Each leaf declares its ``code``, a ``message`` and a ``hint`` as templates over its values; the values stay
@@ -56,6 +57,12 @@ from phlo.errors.data import (
     UnsupportedPartitioning,
     UnsupportedType,
     WriteFailed,
+)
+from phlo.errors.orchestration import (
+    OrchestrationError,
+    ParentRefGone,
+    RunNotOpened,
+    StepsFailed,
 )
 from phlo.errors.project import (
     ChecksUnavailable,
@@ -158,6 +165,8 @@ __all__ = [
     "NotRelocatable",
     "NothingPublished",
     "NullKey",
+    "OrchestrationError",
+    "ParentRefGone",
     "PartitioningChanged",
     "PhloError",
     "ProjectError",
@@ -171,6 +180,7 @@ __all__ = [
     "QuerySyntax",
     "ReadOnlyTable",
     "RefExists",
+    "RunNotOpened",
     "SchemaError",
     "SchemaFileBroken",
     "SchemaMismatch",
@@ -184,6 +194,7 @@ __all__ = [
     "SourceUnavailable",
     "SourceUnreachable",
     "StagingFailed",
+    "StepsFailed",
     "TableLeased",
     "TooManyRejected",
     "TransformError",
@@ -197,8 +208,8 @@ __all__ = [
     "UnknownRef",
     "UnknownTable",
     "UnknownTemplate",
-    "UnsupportedFunction",
     "UnreadableDeletes",
+    "UnsupportedFunction",
     "UnsupportedPartitioning",
     "UnsupportedStatement",
     "UnsupportedType",
@@ -210,7 +221,3 @@ __all__ = [
     "WriteFailed",
     "nearest",
 ]
-
-# Where they are defined is nobody's business: tracebacks and docs name the import path.
-for _name in __all__:
-    globals()[_name].__module__ = __name__

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from phlo.declarations import SYSTEM_COLUMNS, SilentReporter
-from phlo.errors import TooManyRejected
+from phlo.errors import PartitioningChanged, TooManyRejected
 from phlo.load.counts import Counts, Wrote, count, stored
 from phlo.load.infer import infer_schema
 from phlo.load.spool import Spool
@@ -68,9 +68,11 @@ def write_loads(
     """Validate staged partitions of one ingestion and write them on a ref.
 
     Raises ``TooManyRejected`` when a load has more rejected rows than the ingestion allows, once those are in
-    ``rejected.<table>`` on the ref; ``SchemaError`` and ``SchemaMismatch`` before anything is written.
+    ``rejected.<table>`` on the ref; ``SchemaError``, ``SchemaMismatch`` and ``PartitioningChanged`` before anything
+    is written.
     """
     reporter = reporter or SilentReporter()
+    _refuse_other_partitioning(ingestion, catalog, ref)
     recorded = {load.load_id: load for load in catalog.loads(ref)}
     done = [_again(recorded[each.load_id]) for each in staged if each.load_id in recorded]
     todo = sorted(
@@ -94,14 +96,20 @@ def summarize(loads: Iterable[Loaded]) -> list[Loaded]:
 def remarks(loads: Iterable[Loaded]) -> list[str]:
     """Say what a table of counts does not: why rows were rejected, what that left as it was, what was left out.
 
-    >>> remarks([Loaded("raw.readings", "2024-01-20", "x", rows_rejected=2, corrections_rejected=1,
+    >>> remarks([Loaded("raw.readings", "2024-01-20", "x", rows_read=9, rows_rejected=2, corrections_rejected=1,
     ...                 reasons={"`sgv` is null": 2}, extra_fields={"noise": 9})])
     ['Rejected from raw.readings: `sgv` is null (2).',
      '1 of them would have corrected a row of raw.readings, which stays as it was.',
      'Left out of raw.readings, for its schema does not name them: noise (9).']
+    >>> remarks([Loaded("raw.readings", "2024-01-20", "x"), Loaded("raw.readings", "2024-01-21", "y", rows_read=5)])
+    ['The source of raw.readings had no rows for 2024-01-20.']
     """
+    known = list(loads)
     said = []
-    for total in summarize(loads):
+    for total in summarize(known):
+        empty = [load.partition for load in known if load.table == total.table and not load.rows_read]
+        if empty:
+            said.append(f"The source of {total.table} had no rows{_for(empty)}.")
         if total.reasons:
             said.append(f"Rejected from {total.table}: {_most(total.reasons)}.")
         if total.corrections_rejected:
@@ -110,6 +118,13 @@ def remarks(loads: Iterable[Loaded]) -> list[str]:
         if total.extra_fields:
             said.append(f"Left out of {total.table}, for its schema does not name them: {_most(total.extra_fields)}.")
     return said
+
+
+def _for(days: Sequence[str | None]) -> str:
+    """Say of which days, where there are days."""
+    if days[0] is None:
+        return ""
+    return f" for {days[0]}" if len(days) == 1 else f" for {len(days)} days from {days[0]} to {days[-1]}"
 
 
 def _most(counted: dict[str, int], shown: int = 5) -> str:
@@ -237,6 +252,26 @@ def _snapshots(ingestion: Ingestion, staged: Sequence[Staged]) -> list[Sequence[
     if ingestion.merge_strategy == "merge" and ingestion.deduplication == "first":
         return [[each] for each in staged]
     return [staged] if staged else []
+
+
+def _refuse_other_partitioning(ingestion: Ingestion, catalog: Catalog, ref: str) -> None:
+    """Refuse rows that could not be told from the earlier ones they are meant to replace.
+
+    Merged rows are told apart by their key, and a replaced table without partitions is replaced as a whole.
+    """
+    if ingestion.merge_strategy == "merge" or ingestion.table not in catalog.pin(ref).tables:
+        return
+    dated = SYSTEM_COLUMNS[0] in catalog.load(ingestion.table, ref).schema().column_names
+    if dated == ingestion.partitioned or (dated and ingestion.merge_strategy == "replace"):
+        return
+    by_day, whole = "by day", "as a whole"
+    raise PartitioningChanged(
+        table=ingestion.table,
+        function=ingestion.source.function,
+        before=by_day if dated else whole,
+        now=whole if dated else by_day,
+        fix="let it take partition_date: str again" if dated else "let it take no partition_date",
+    )
 
 
 def _refuse_too_many(ingestion: Ingestion, staged: Sequence[Staged], found: Sequence[Validated], ref: str) -> None:
