@@ -12,12 +12,12 @@ import datetime as dt
 import secrets
 import shutil
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from phlo.errors import ChecksFailed, PhloError, PublishConflict, UnknownRef
+from phlo.errors import CatalogError, ChecksFailed, LeaseLost, PhloError, PublishConflict, UnknownRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3
 """How often a run whose publish is refused is replayed on today's main before it gives up."""
+
+
+REFUSED = (PublishConflict, LeaseLost)
+"""What a publish is refused with when others were quicker."""
 
 
 @dataclass
@@ -59,7 +63,7 @@ class Run:
     @property
     def staging(self) -> Path:
         """Where its extracted rows are kept until it is published."""
-        return self.lake.project.state / "staging" / self.id
+        return self.lake.staging / self.id
 
     @property
     def seconds(self) -> float:
@@ -67,34 +71,64 @@ class Run:
         return time.monotonic() - self.started
 
 
-def execute(lake: Lake, plan: Plan, reporter: Reporter, *, wait: bool = True, parallel: int = 1) -> Run:
+def execute(
+    lake: Lake, plan: Plan, reporter: Reporter, *, wait: bool = True, parallel: int = 1, run_id: str | None = None
+) -> Run:
     """Run a plan to its publish; on any failure main is untouched and the ref is kept with the reason.
 
-    A publish that is refused because main moved is replayed: a new ref on today's main, the kept staging merged
-    again (nothing is extracted twice), models and checks computed again.
+    A publish that is refused, because main moved or another run took the lease over, is replayed: a new ref on
+    today's main, the kept staging merged again (nothing is extracted twice), models and checks computed again.
 
     Raises ``ChecksFailed``, ``SourceError``, ``DataError``, ``TransformError``, ``TableLeased`` (without ``wait``)
-    and, after the last attempt, ``PublishConflict``.
+    and, after the last attempt, ``PublishConflict`` or ``LeaseLost``.
     """
-    run_id = new_run_id()
-    with lake.catalog.lease(plan.writes, run_id, wait=wait, on_wait=reporter.warn):
-        for attempt in range(1, ATTEMPTS + 1):
-            run = open_run(lake, plan, reporter, run_id=run_id, parallel=parallel)
-            try:
+    run_id = run_id or new_run_id()
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with leased(lake, plan, run_id, reporter, wait=wait):
+                forget(lake, f"run-{run_id}")
+                run = open_run(lake, plan, reporter, run_id=run_id, parallel=parallel)
                 with kept_when_it_fails(run):
                     load(run)
                     transform(run)
                     check(run)
                     publish(run)
-            except PublishConflict as conflict:
-                if attempt == ATTEMPTS:
-                    raise
-                reporter.warn(f"{conflict}; replaying it on today's main ({attempt + 1} of {ATTEMPTS})")
-                lake.catalog.drop_ref(run.ref)
-            else:
                 close(run)
                 return run
+        except REFUSED as refused:
+            if attempt == ATTEMPTS:
+                raise
+            reporter.warn(f"{refused}; replaying it on today's main ({attempt + 1} of {ATTEMPTS})")
     raise AssertionError("the last attempt returns or raises")
+
+
+@contextmanager
+def leased(lake: Lake, plan: Plan, run_id: str, reporter: Reporter, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lease on the tables that a plan writes.
+
+    A lease that can't be given back is told and no more: what was published is published, and it ends by itself.
+    """
+    entered, failure = False, None
+    try:
+        with lake.catalog.lease(plan.writes, run_id, wait=wait, on_wait=reporter.warn):
+            entered = True
+            try:
+                yield
+            except BaseException as error:
+                failure = error
+                raise
+    except CatalogError as error:
+        if not entered or error is failure:
+            raise
+        reporter.warn(f"the lease of {run_id} could not be given back, it ends with this process: {error}")
+        if failure is not None:
+            raise failure from None
+
+
+def forget(lake: Lake, ref: str) -> None:
+    """Drop the ref of an attempt that was refused, where there is one: its staging is kept for the next."""
+    with suppress(UnknownRef):
+        lake.catalog.drop_ref(ref)
 
 
 def open_run(lake: Lake, plan: Plan, reporter: Reporter, *, run_id: str, parallel: int = 1) -> Run:
@@ -156,8 +190,8 @@ def tidy(lake: Lake) -> None:
     settings = lake.project.settings
     lake.catalog.reap()
     lake.catalog.prune(keep=settings.keep_failed, days=settings.keep_failed_days)
-    staging = lake.project.state / "staging"
-    folders = list(staging.iterdir()) if staging.is_dir() else []  # before the runs: a run leases, then stages
+    # Before the runs are listed: a run leases, then stages.
+    folders = list(lake.staging.iterdir()) if lake.staging.is_dir() else []
     known = {ref.run_id for ref in lake.catalog.refs()} | lake.catalog.live_runs()
     for folder in folders:
         if folder.name not in known:
@@ -174,7 +208,7 @@ def kept_when_it_fails(run: Run) -> Iterator[None]:
         reason = str(error) or f"stopped by {named}"
         try:
             # What did not get as far as its publish holds unchecked or half the data: publishing it takes force.
-            run.lake.catalog.fail_ref(run.ref, reason, blocked=not isinstance(error, PublishConflict))
+            run.lake.catalog.fail_ref(run.ref, reason, blocked=not isinstance(error, REFUSED))
         except UnknownRef:
             published = run.lake.catalog.publishes(1, run_id=run.id)
             what = "published" if published else "dropped"

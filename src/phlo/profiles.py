@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,12 @@ class Lake:
         from phlo.engine.duckdb import DuckDBEngine
 
         return DuckDBEngine(self.catalog, self.project.settings, self.project.state / "temp")
+
+    @cached_property
+    def staging(self) -> Path:
+        """Where runs keep what they extracted: of each catalog apart, for each knows its own runs alone."""
+        catalog = hashlib.sha256(self.project.settings.catalog_uri.encode()).hexdigest()[:12]
+        return self.project.state / "staging" / catalog
 
     @cached_property
     def workflows(self) -> Workflows:
