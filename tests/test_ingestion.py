@@ -83,6 +83,17 @@ def test_a_function_without_partition_date_is_not_partitioned() -> None:
         ({"on_invalid": "ignore"}, "on_invalid=`ignore` is unknown"),
         ({"validation_schema": dict}, "is not a Pandera model"),
         ({"cron": "hourly"}, "cron=`hourly` is not five fields"),
+        ({"cron": "60 * * * *"}, "cron=`60 * * * *`: `60` is no minute"),
+        ({"cron": "0 24 * * *"}, "`24` is no hour"),
+        ({"cron": "0 0 0 * *"}, "`0` is no day of the month"),
+        ({"cron": "0 0 1 13 *"}, "`13` is no month"),
+        ({"cron": "0 0 * * 8"}, "`8` is no day of the week"),
+        ({"cron": "0 0 * * 1,x"}, "`1,x` is no day of the week"),
+        ({"cron": "*/0 * * * *"}, "`*/0` is no minute"),
+        ({"cron": "0 5-1 * * *"}, "`5-1` is no hour"),
+        ({"cron": "0 *-5 * * *"}, "`*-5` is no hour"),
+        ({"cron": "0 ²  * * *"}, "`²` is no hour"),
+        ({"cron": "0 0 30 2 *"}, "cron=`0 0 30 2 *` never comes: no such month has 30 days"),
         ({"freshness_hours": (24, 1)}, "is not (warn, fail) in hours"),
         ({"freshness_hours": 24}, "is not (warn, fail) in hours"),
         ({"max_rejected": 50}, "max_rejected=`50` is not a share"),
@@ -98,6 +109,14 @@ def test_a_wrong_argument_is_an_error_that_names_it_the_function_and_the_file(
     assert f"{__file__}:" in str(caught.value)
     assert "(day)" in str(caught.value)
     assert caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    "cron",
+    ["0 */1 * * *", "*/15 6-22 * * mon-fri", "0 0 29 2 *", "5,35 0-6/2 1 JAN,jul 7", "10/20 * * * *", "0 0 31 2 1"],
+)
+def test_what_cron_understands_is_a_schedule(cron: str) -> None:
+    assert record(cron=cron).cron == cron
 
 
 def test_a_function_that_takes_something_else_is_refused() -> None:

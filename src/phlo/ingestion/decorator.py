@@ -28,7 +28,18 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
-CRON_FIELDS = 5
+CRON_FIELDS = {
+    "minute": range(60),
+    "hour": range(24),
+    "day of the month": range(1, 32),
+    "month": range(1, 13),
+    "day of the week": range(8),
+}
+"""What the five fields of a cron line may hold; both 0 and 7 are Sunday."""
+
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 class MergeConfig(TypedDict, total=False):
@@ -155,9 +166,35 @@ def _strategy(value: MergeStrategy | None, keys: tuple[str, ...], source: Source
 
 
 def _cron(value: object, source: Source) -> str | None:
-    if value is not None and (not isinstance(value, str) or len(value.split()) != CRON_FIELDS):
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value.split()) != len(CRON_FIELDS):
         _wrong(source, f"cron=`{value}` is not five fields", 'write cron="0 */1 * * *" for every hour')
+    found: dict[str, set[int]] = {}
+    for (name, allowed), text in zip(CRON_FIELDS.items(), value.split(), strict=True):
+        try:
+            found[name] = {number for part in text.split(",") for number in _cron_part(part, name, allowed)}
+        except ValueError:
+            fix = f"write a number from {allowed[0]} to {allowed[-1]}, a range of them such as 1-5, * or */2"
+            _wrong(source, f"cron=`{value}`: `{text}` is no {name}", fix)
+    earliest, every_weekday = min(found["day of the month"]), value.split()[-1].startswith("*")
+    if every_weekday and not any(earliest <= LONGEST[month - 1] for month in found["month"]):
+        _wrong(source, f"cron=`{value}` never comes: no such month has {earliest} days", "name another day or month")
     return value
+
+
+def _cron_part(text: str, field: str, allowed: range) -> range:
+    """Read one part of a cron field as the numbers it stands for; raise ``ValueError`` for what is no such part."""
+    listed = MONTHS if field == "month" else WEEKDAYS if field == "day of the week" else ()
+    names = dict(zip(listed, map(str, allowed), strict=False))
+    found = re.fullmatch(r"(\*|[a-z]+|\d+)(?:-([a-z]+|\d+))?(?:/(\d+))?", text.lower())
+    first, last, step = found.groups() if found else ("", None, None)
+    low = allowed[0] if first == "*" else int(names.get(first, first))
+    high = int(names.get(last, last)) if last else allowed[-1] if first == "*" or step else low
+    numbers = range(low, high + 1, int(step or 1))
+    if not numbers or low not in allowed or high not in allowed or (first == "*" and last):
+        raise ValueError(text)
+    return numbers
 
 
 def _freshness(value: object, source: Source) -> tuple[float, float] | None:
