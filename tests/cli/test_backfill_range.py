@@ -53,3 +53,21 @@ def test_without_any_first_day_it_asks_for_one(shop: Shop) -> None:
     done = shop.call("backfill", "events")
     assert done.code == 2
     assert "--start-date" in done.err
+
+
+def test_a_backfill_of_days_that_main_has_says_that_there_is_nothing_to_do(shop: Shop) -> None:
+    arguments = ("backfill", "events", "--start-date", "2024-01-01", "--end-date", "2024-01-02")
+    shop.call(*arguments)
+    again = shop.call(*arguments)
+    assert (again.code, again.out) == (0, "Nothing to do: main has every one of these days.\n")
+    assert "Backfilling" not in again.err
+    assert shop.call(*arguments, "--json").records == []
+
+
+def test_days_that_have_not_begun_are_loaded_with_a_warning(shop: Shop) -> None:
+    done = shop.call("backfill", "events", "--start-date", "2024-01-04", "--end-date", "2024-01-07")
+    assert done.code == 0
+    assert "warning: 2024-01-06 to 2024-01-07, 2 days in the future: today is 2024-01-05 (UTC)" in done.err
+    done = shop.call("materialize", "events", "--partition", "2024-01-06")
+    assert "warning: 2024-01-06 in the future" in done.err
+    assert "future" not in shop.call("materialize", "events", "--partition", "2024-01-05").err

@@ -179,10 +179,18 @@ def test_rejected_rows_are_shown_with_their_reasons(rejected: Shop) -> None:
     done = rejected.call("rejected", "show", "checked")
     lines = done.out.splitlines()
     assert lines[0].split() == ["partition", "reason", "row"]
-    assert any(re.match(rf'{DAY} +`sgv` = `0` is not at least 1 +{{"id": "b", "sgv": 0}}', line) for line in lines)
+    assert any(re.match(rf'{DAY} +`sgv` = `0` is not at least 1 +{{"sgv": 0, "id": "b"}}', line) for line in lines)
     long = next(line for line in lines if '"c"' in line)
     assert long.endswith("…")
     assert "(2 rows)" in done.err
+
+
+def test_a_long_row_is_shown_from_its_wrong_field_on(shop: Shop) -> None:
+    source = STRICT.replace("def checked(partition_date: str):", "def long(partition_date: str):")
+    source = source.replace('{"id": "a", "sgv": 5}', '{"note": "x" * 300, "id": "a", "sgv": "high"}')
+    (shop.root / "workflows/ingestion/long.py").write_text(source)
+    shop.call("materialize", "long", "--partition", DAY)
+    assert '{"sgv": "high", "note": "xxx' in shop.call("rejected", "show", "long").out
 
 
 def test_rejected_rows_as_json_are_whole(rejected: Shop) -> None:

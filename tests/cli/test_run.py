@@ -55,6 +55,7 @@ def test_corrections_arrive(shop: Shop) -> None:
 def test_an_empty_day_is_a_success_and_counts_as_loaded(shop: Shop) -> None:
     done = shop.call("materialize", "readings", "--partition", DAY)
     assert done.code == 0, done.err
+    assert f"The source of raw.readings had no rows for {DAY}." in done.out
     skipped = shop.call("backfill", "readings", "--start-date", DAY, "--end-date", DAY)
     assert "Skipping 1 day already published" in skipped.err
 
@@ -88,7 +89,7 @@ def test_a_blocking_check_publishes_nothing_shows_rows_and_keeps_the_ref(shop: S
     )
     failed = shop.call("materialize", "readings", "--partition", "2024-01-21")
     assert failed.code == 1
-    assert "error[checks-failed]: 1 blocking check(s) failed" in failed.err
+    assert "error[checks-failed]: 1 blocking check failed" in failed.err
     assert "✗ raw.readings: NullCheck" in failed.err
     assert "5   NULL" in failed.err
     assert values(shop) == [1, 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -190,10 +190,16 @@ def _aligned(pairs: list[tuple[str, str]]) -> list[str]:
 
 
 def _print_rejected(rows: list[RejectedRow], *, more: bool) -> None:
-    shown = [(each.partition or "", each.reason, _short(dump(each.row))) for each in rows]
+    shown = [(each.partition or "", each.reason, _short(dump(_bad_first(each)))) for each in rows]
     click.echo(table(shown, ["partition", "reason", "row"]))
     note = "; there are more: --limit shows them, --json shows rows whole" if more else ""
     say(f"({plural(len(rows), 'row')}{note})")
+
+
+def _bad_first(found: RejectedRow) -> dict[str, Any]:
+    """The row with the fields that are wrong in front: a long row is cut."""
+    bad = {name: found.row[name] for name in found.column.split(", ") if name in found.row}
+    return bad | found.row
 
 
 def _short(text: str) -> str:

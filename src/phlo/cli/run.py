@@ -89,6 +89,10 @@ def backfill(
         for chunk in work.chunks:
             _show_plan(chunk, as_json)
         return
+    if not work.chunks:
+        click.echo(dump([]) if as_json else "Nothing to do: main has every one of these days.")
+        click.get_current_context().exit(1 if failed else 0)
+    _warn_of_the_future([day for chunk in work.chunks for day in chunk.partitions])
     say(f"⚡ Backfilling {' '.join(assets)}: {plural(sum(len(c.partitions) for c in work.chunks), 'day')}...")
     runs = []
     with _checks_shown():
@@ -118,6 +122,8 @@ def _run(
     if dry_run:
         _show_plan(plan, as_json)
         return
+    if any(ingestion.partitioned for ingestion in plan.ingestions):
+        _warn_of_the_future(plan.partitions)
     say(f"⚡ Materializing {name}...")
     with _checks_shown():
         done = execute(lake, plan, ConsoleReporter(), wait=not no_wait, parallel=parallel)
@@ -148,6 +154,13 @@ def _range(lake: Lake, plan: Plan, start: str | None, end: str | None) -> tuple[
     return days_between(start or str(begin), end or str(today()))
 
 
+def _warn_of_the_future(days: Sequence[dt.date]) -> None:
+    """Say which days have not begun yet: a source has no rows of them, or wrong ones."""
+    ahead = [day for day in days if day > today()]
+    if ahead:
+        say(f"warning: {_span(ahead)} in the future: today is {today()} (UTC)")
+
+
 def _show_import_failures(lake: Lake) -> bool:
     """Say which workflow files are broken; the others still run, but the command fails in the end."""
     failures = lake.workflows.failures
@@ -165,7 +178,10 @@ def _may_check(lake: Lake, failure: WorkflowImportFailed) -> bool:
 
 def _show_plan(plan: Plan, as_json: bool) -> None:
     steps = [
-        *({"step": "load", "table": i.table, "how": f"{i.merge_strategy}, {_days(plan)}"} for i in plan.ingestions),
+        *(
+            {"step": "load", "table": i.table, "how": f"{i.merge_strategy}, {_span(plan.partitions)}"}
+            for i in plan.ingestions
+        ),
         *({"step": "transform", "table": m.table, "how": m.materialization} for m in plan.models),
         *({"step": "check", "table": q.table, "how": "blocking" if q.blocking else "warning"} for q in plan.qualities),
     ]
@@ -176,9 +192,8 @@ def _show_plan(plan: Plan, as_json: bool) -> None:
         say("Nothing was run; all of it would be published in one step.")
 
 
-def _days(plan: Plan) -> str:
-    first, last = plan.partitions[0], plan.partitions[-1]
-    return str(first) if first == last else f"{first} to {last}, {plural(len(plan.partitions), 'day')}"
+def _span(days: Sequence[dt.date]) -> str:
+    return str(days[0]) if len(days) == 1 else f"{days[0]} to {days[-1]}, {plural(len(days), 'day')}"
 
 
 def _show_run(run: Run) -> None:
