@@ -122,10 +122,11 @@ def test_create_workflow_takes_every_answer_as_an_option(root: Path) -> None:
     assert "cron" not in text
 
 
-def test_create_workflow_with_options_asks_for_no_type(root: Path) -> None:
-    done = phlo("create-workflow", *OPTIONS, "--cron", "", cwd=root)
+def test_create_workflow_with_options_asks_for_nothing_that_has_a_default(root: Path) -> None:
+    done = phlo("create-workflow", *OPTIONS, cwd=root)
     assert done.returncode == 0, done.stderr
-    assert "Workflow type" not in done.stdout
+    assert done.stdout.startswith("\n🚀 Creating ingestion workflow")
+    assert 'cron="0 */1 * * *"' in (root / "workflows/ingestion/nightscout/glucose_entries.py").read_text()
 
 
 def test_create_workflow_refuses_a_type_it_does_not_know_before_it_asks(root: Path) -> None:

@@ -64,6 +64,13 @@ def test_the_documented_tree_is_there(template: str, paths: str, tmp_path: Path)
     assert missing == []
 
 
+def test_models_stand_in_one_place(tmp_path: Path) -> None:
+    init_project("empty", tmp_path)
+    init_project("full", tmp_path, "glucose")
+    assert (tmp_path / "empty/transforms/dbt/models/silver").is_dir()
+    assert not (tmp_path / "full/transforms/dbt/models").exists()
+
+
 def test_the_returned_files_are_all_there_is(project: Path, tmp_path: Path) -> None:
     again = init_project("other", tmp_path, "minimal")
     assert sorted(again) == sorted(path for path in (tmp_path / "other").rglob("*") if path.is_file())

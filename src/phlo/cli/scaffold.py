@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -116,17 +116,18 @@ def test(arguments: tuple[str, ...]) -> None:
 
 
 def _ask(given: Mapping[str, str | None]) -> dict[str, str]:
-    """Take the options, and prompt for what they leave open: the type only where there are no options at all."""
+    """Take the options, and prompt for what they leave open: for what has a default only if there are no options."""
     from functools import partial
 
     from phlo.scaffold.workflow import OF_SOURCES, QUESTIONS, check_answer
 
-    answers: dict[str, Any] = {"kind": given["kind"] or (DEFAULTS["kind"] if any(given.values()) else None)}
+    defaults = DEFAULTS if any(given.values()) else {}
+    answers: dict[str, str] = {}
     for name, question in QUESTIONS.items():
-        kind = answers["kind"]
+        kind = answers.get("kind", "")
         if name in OF_SOURCES and kind != "ingestion":
             continue
-        value = answers.get(name) or given[name]
+        value = defaults.get(name) if given[name] is None else given[name]
         if value is None:
             answers[name] = _prompt(question, name, partial(check_answer, name, kind=kind))
         else:

@@ -138,7 +138,8 @@ def _render(template: str, folder: Path, values: dict[str, str]) -> list[Path]:
     files: dict[Path, Path] = {}
     for layer in dict.fromkeys((BASE, template)):
         for source in sorted((TEMPLATES / layer).rglob("*")):
-            if source.is_file() and "__pycache__" not in source.parts:
+            empty = source.name == "dot-gitkeep" and layer != template  # a folder that the template has elsewhere
+            if source.is_file() and "__pycache__" not in source.parts and not empty:
                 files[_stored(source.relative_to(TEMPLATES / layer))] = source
     for file, source in sorted(files.items()):
         text = source.read_text(encoding="utf-8")
