@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from phlo.declarations import Reporter
+    from phlo.pipeline import Run
 
 Event = Literal["began", "log", "load", "model", "test", "check", "published", "ended"]
 Status = Literal["running", "success", "failed", "interrupted", "died"]
@@ -90,6 +91,21 @@ class Journal:
         for each in found:
             assert is_dataclass(each) and not isinstance(each, type)
             self.write(event, **asdict(each))
+
+    @contextmanager
+    def keeping(self, run: Run) -> Iterator[None]:
+        """Keep what came of a run, however it ends: its loads, models, tests, checks and its publish."""
+        try:
+            yield
+        finally:
+            self.records("load", run.loads)
+            if run.transformed is not None:
+                self.records("model", run.transformed.models)
+                self.records("test", run.transformed.tests)
+            self.records("check", run.checks)
+            if run.published is not None:
+                names = [change.name for change in run.published.changes]
+                self.write("published", seq=run.published.seq, published_at=run.published.at, changes=names)
 
     def write(self, event: Event, **values: object) -> None:
         """Append one line; a journal that can not be written (a full disk) stops, and the run goes on."""
