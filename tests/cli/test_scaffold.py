@@ -179,6 +179,7 @@ def test_the_glucose_platform_passes_its_tests(tmp_path: Path) -> None:
     phlo("init", "glucose-platform", "--template", "glucose", cwd=tmp_path)
     done = phlo("test", cwd=tmp_path / "glucose-platform")
     assert done.returncode == 0, done.stdout
+    assert "warning" not in done.stdout.lower()
     nightscout = phlo("test", "nightscout", "--collect-only", "-q", cwd=tmp_path / "glucose-platform")
     assert "test_metrics_of_days_and_hours" in nightscout.stdout
     assert "test_workflows" not in nightscout.stdout

@@ -323,7 +323,8 @@ def test_a_new_project_is_open_to_the_group_as_the_umask_says(tmp_path: Path) ->
     ("origin", "requirement"),
     [
         (None, "phlo>=1.0,<2"),
-        ({"url": "file:///src/phlo", "dir_info": {"editable": True}}, "phlo @ file:///src/phlo"),
+        ({"url": "file:///src/phlo", "dir_info": {"editable": True}}, "phlo>=1.0,<2"),
+        ({"url": "file:///src/phlo", "dir_info": {}}, "phlo @ file:///src/phlo"),
         (
             {"url": "https://user:pass@example.org/phlo.git", "vcs_info": {"vcs": "git", "commit_id": "0a1b2c"}},
             "phlo @ git+https://example.org/phlo.git@0a1b2c",

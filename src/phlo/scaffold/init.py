@@ -94,6 +94,8 @@ def phlo_requirement(direct_url: str | None) -> str:
     if not direct_url:
         return "phlo>=1.0,<2"
     origin = json.loads(direct_url)
+    if origin.get("dir_info", {}).get("editable"):
+        return "phlo>=1.0,<2"  # by its address, pip would install a copy of the sources over the editable Phlo
     url = _without_password(origin["url"])
     if "vcs_info" in origin:
         vcs = origin["vcs_info"]
