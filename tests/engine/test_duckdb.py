@@ -205,13 +205,13 @@ def test_a_table_can_be_read_by_columns_and_partitions(lake: DuckDBEngine) -> No
 
 
 def test_a_column_that_is_not_there_is_shown_on_its_line(lake: DuckDBEngine) -> None:
-    with pytest.raises(QueryFailed, match='Referenced column "sgw" not found') as error:
+    with pytest.raises(QueryFailed, match="column `sgw` cannot be resolved; did you mean `sgv`") as error:
         ask(lake, "SELECT\n  _id,\n  sgw * 2 AS twice\nFROM raw.readings")
     assert error.value.next_step == "line 3: `sgw * 2 AS twice`"
 
 
 def test_a_value_that_can_not_be_computed_is_an_error_of_the_query(lake: DuckDBEngine) -> None:
-    with pytest.raises(QueryFailed, match=r"Conversion Error: .*\ba\b"):
+    with pytest.raises(QueryFailed, match="not a whole number: a"):
         ask(lake, "SELECT CAST(_id AS bigint) FROM raw.readings")
 
 

@@ -438,7 +438,7 @@ def test_an_error_of_a_query_whose_rows_stream_in_is_that_of_the_query(make: Mak
     sql = "SELECT 'a' AS _id,\n CAST(t AS BIGINT) AS sgv\nFROM (SELECT unnest(['1', 'x']) AS t)"
     with duckdb.connect() as con, pytest.raises(QueryFailed) as found, explained(sql):
         merge(table, con.sql(sql).to_arrow_reader(1000), ["_id"])
-    assert str(found.value).startswith("The query failed: Conversion Error: Could not convert string 'x' to INT64")
+    assert str(found.value).startswith("The query failed: cannot cast 'x' to bigint")
 
 
 # ── two at once ──────────────────────────────────────────────────────────────────────────────────────────

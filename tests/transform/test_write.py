@@ -108,7 +108,7 @@ def test_a_table_that_is_not_there_is_an_error_with_the_nearest_name(session: Se
 
 def test_an_error_among_the_rows_leaves_the_table_as_it_was(session: Session, rows: Rows) -> None:
     replace_table(session, "bronze.stg", READINGS)
-    with pytest.raises(QueryFailed, match=r"Conversion Error.*r000"):
+    with pytest.raises(QueryFailed, match=r"r000"):
         replace_table(
             session, "bronze.stg", "select _id as entry_id, cast(_id as bigint) as sgv from raw.glucose_entries"
         )

@@ -20,6 +20,7 @@ from phlo.engine.dialect import MACROS, parse, tables_in, to_duckdb
 from phlo.engine.failure import explained
 from phlo.engine.guard import check_read_only
 from phlo.errors import QueryFailed, UnknownTable, nearest
+from phlo.iceberg.interrupts import stoppable
 from phlo.iceberg.tables import PARTITION_COLUMN, as_pattern, evolve, scan_sql, within_sql
 from phlo.iceberg.types import literal, quoted
 from phlo.protocols import MAIN, Written
@@ -206,8 +207,12 @@ class DuckDBEngine:
 def run(con: DuckDBPyConnection, statement: str, sql: str) -> pa.Table:
     """Run a statement to an Arrow table; errors are ``QueryFailed`` and speak of the user's ``sql``."""
     with explained(sql):
-        relation = con.sql(statement)
-        return relation.to_arrow_table() if relation is not None else pa.table({})
+        return stoppable(con, lambda: _rows(con, statement))
+
+
+def _rows(con: DuckDBPyConnection, statement: str) -> pa.Table:
+    relation = con.sql(statement)
+    return relation.to_arrow_table() if relation is not None else pa.table({})
 
 
 def _create_view(con: DuckDBPyConnection, name: str, select: str, sql: str) -> None:

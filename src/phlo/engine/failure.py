@@ -1,4 +1,4 @@
-"""DuckDB's errors in words about the SQL that the user wrote."""
+"""DuckDB's errors in Trino's words, about the SQL that the user wrote."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from phlo.engine.terms import in_trinos_words
 from phlo.errors import QueryFailed
 
 if TYPE_CHECKING:
@@ -27,21 +28,25 @@ def explained(sql: str) -> Iterator[None]:
 
 
 def query_failed(error: Exception, sql: str) -> QueryFailed:
-    r"""Turn an error of the engine into ``QueryFailed``, with the line of the user's SQL that it is about.
+    r"""Turn an error of the engine into ``QueryFailed``, with the place in the user's SQL that it is about.
 
-    The engine points into the SQL it was given, which is the dialect's translation on a single line; what it points
-    at is looked for in the user's.
+    Its values: ``detail`` in Trino's words, ``line`` and ``column`` (both 0 where they are unknown), ``text`` (that
+    line) and ``where``, which says these for people. The engine points into the SQL it was given, which is the
+    dialect's translation on a single line; what it points at is looked for in the user's.
 
-    >>> failed = query_failed(ValueError('Binder Error: no column "sgw"'), "SELECT *, \n sgw FROM raw.t")
+    >>> error = ValueError('Binder Error: Referenced column "sgw" not found in FROM clause!\nCandidate bindings: "sgv"')
+    >>> failed = query_failed(error, "SELECT *, \n sgw FROM raw.t")
     >>> str(failed), failed.next_step
-    ('The query failed: Binder Error: no column "sgw"', 'line 2: `sgw FROM raw.t`')
+    ('The query failed: column `sgw` cannot be resolved; did you mean `sgv`?', 'line 2: `sgw FROM raw.t`')
     """
-    detail, _, excerpt = _STREAM.sub("", str(error)).partition("\n\nLINE ")
+    said, _, excerpt = _STREAM.sub("", str(error)).partition("\n\nLINE ")
     lines = sql.splitlines() or [""]
-    words = [_pointed_at(excerpt), *re.findall(r"[\"'`](\w+)[\"'`]", detail)]
-    number = next((number for word in words if word and (number := _line(word, lines))), len(lines) == 1)
-    where = f"line {number:d}: `{lines[number - 1].strip()}`" if number else f"in `{' '.join(sql.split())[:200]}`"
-    return QueryFailed(detail=" ".join(detail.split()), where=where)
+    words = [_pointed_at(excerpt), *re.findall(r"[\"'`](\w+)[\"'`]", said)]
+    line, column = next((place for word in words if word and (place := _place(word, lines))), (0, 0))
+    line = line or int(len(lines) == 1)
+    text = lines[line - 1].strip() if line else ""
+    where = f"line {line}: `{text}`" if line else f"in `{' '.join(sql.split())[:200]}`"
+    return QueryFailed(detail=in_trinos_words(said), where=where, line=line, column=column, text=text)
 
 
 def _pointed_at(excerpt: str) -> str:
@@ -52,7 +57,8 @@ def _pointed_at(excerpt: str) -> str:
     return word.group() if word else ""
 
 
-def _line(word: str, lines: list[str]) -> int:
-    """The first line that holds a word, counted from 1; 0 where none does."""
+def _place(word: str, lines: list[str]) -> tuple[int, int] | None:
+    """Line and column of the first occurrence of a word, both counted from 1."""
     pattern = re.compile(rf"\b{re.escape(word)}\b", re.IGNORECASE)
-    return next((number for number, line in enumerate(lines, 1) if pattern.search(line)), 0)
+    found = ((number, match) for number, line in enumerate(lines, 1) if (match := pattern.search(line)))
+    return next(((number, match.start() + 1) for number, match in found), None)

@@ -20,6 +20,7 @@ from pyiceberg.expressions import AlwaysTrue
 from phlo.declarations import SYSTEM_COLUMNS
 from phlo.errors import PhloError, WriteFailed
 from phlo.iceberg.commit import swap
+from phlo.iceberg.interrupts import StoppableConnection
 from phlo.iceberg.prune import key_range, may_hold
 from phlo.iceberg.rewrite import Rewriter
 from phlo.iceberg.tables import Columns, plan, tasks_sql, within, within_sql
@@ -119,7 +120,7 @@ def replace(
 def _staged(table: Table, rows: pa.Table | pa.RecordBatchReader, limits: Limits | None) -> Iterator[Connection]:
     """Open a database that holds the rows as ``batch``, with the table's columns and types, in order of arrival."""
     try:
-        with duckdb.connect(config=_config(limits or Limits())) as con:
+        with StoppableConnection(duckdb.connect(config=_config(limits or Limits()))) as con:
             con.execute("SET TimeZone = 'UTC'")
             con.execute("SET enable_progress_bar = false")  # in notebooks it goes to stdout
             _stage(con, table, rows)

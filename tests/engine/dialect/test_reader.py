@@ -93,3 +93,20 @@ def test_a_chain_of_a_thousand_terms_is_translated(word: str) -> None:
     terms = word.join(f"x = {i}" if "OR" in word else f"{i}" for i in range(1000))
     assert to_duckdb(f"SELECT {terms} AS y FROM raw.t").count("999") == 1
     assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("sql", "line", "column"),
+    [
+        ("SELECT a\nFROM t\nGROUP xx", 3, 7),
+        ("SELECT * FROM t WHERE a = = 1", 1, 27),
+        ("SELECT a,\n  b FROM", 2, 9),
+        ("SELECT (a", 1, 10),
+        ("SELECT 'x', -- it's\n 'abc\nFROM t", 2, 2),
+        ("/* x\n select 1", 1, 1),
+    ],
+)
+def test_a_syntax_error_is_shown_where_the_culprit_begins(sql: str, line: int, column: int) -> None:
+    with pytest.raises(QuerySyntax) as caught:
+        parse(sql)
+    assert (caught.value.values["line"], caught.value.values["column"]) == (line, column)

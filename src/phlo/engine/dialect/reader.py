@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import threading
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
@@ -22,7 +22,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from phlo.errors import QuerySyntax
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from phlo.engine.dialect.nodes import Node
 
@@ -37,6 +37,9 @@ T = TypeVar("T")
 
 _UNDERSCORED = re.compile(r"(_\d+)+$")
 _RADIX = re.compile(r"0(?:x(?P<x>[0-9a-f_]+)|o(?P<o>[0-7_]+)|b(?P<b>[01_]+))$", re.IGNORECASE)
+_MISSING = re.compile("Expecting|Expected|Required keyword")
+_REQUIRED = re.compile(r"Required keyword: .*")
+_QUOTED = re.compile(r"(?P<ended>'[^']*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/)|(?P<unended>['\"]|/\*)", re.DOTALL)
 _TOKEN = re.compile(r"<Token .*?text: (.*?), line: .*>", re.DOTALL)
 
 
@@ -117,10 +120,27 @@ def _parse_all(sql: str, dialect: str) -> list[Node | None]:
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
         detail = str(first.get("description") or error)
-        raise _syntax_error(sql, first.get("line") or 1, first.get("col") or 1, detail) from error
+        raise _syntax_error(sql, *_place(sql, first), detail) from error
     except TokenError as error:
-        line = sql.count("\n", 0, error.start) + 1 if error.start else 1
-        raise _syntax_error(sql, line, 1, "a quotation or a comment does not end") from error
+        raise _syntax_error(sql, *_unended(sql), "a quotation or a comment does not end") from error
+
+
+def _place(sql: str, error: Mapping[str, Any]) -> tuple[int, int]:
+    """Line and column at which the culprit begins, or at which the text ends too early.
+
+    The parser tells of the end of the last token that it read.
+    """
+    culprit, after = str(error.get("highlight") or ""), str(error.get("end_context") or "")
+    if not after.strip() and _MISSING.search(str(error.get("description"))):
+        lines = sql.rstrip().split("\n")
+        return len(lines), len(lines[-1]) + 1
+    return int(error.get("line") or 1), max(1, int(error.get("col") or 1) - len(culprit.rpartition("\n")[2]) + 1)
+
+
+def _unended(sql: str) -> tuple[int, int]:
+    """Line and column of the quotation or comment that does not end."""
+    start = next((found.start() for found in _QUOTED.finditer(sql) if found.lastgroup == "unended"), 0)
+    return sql.count("\n", 0, start) + 1, start - sql.rfind("\n", 0, start)
 
 
 def deeply(work: Callable[[], T], sql: str) -> T:
@@ -143,6 +163,7 @@ def _syntax_error(sql: str, line: int, column: int, detail: str) -> QuerySyntax:
     lines = sql.splitlines() or [""]
     text = lines[min(line, len(lines)) - 1].strip()
     detail = _TOKEN.sub(lambda found: "the end" if found[1] == "SENTINEL" else f"`{found[1]}`", detail)
+    detail = _REQUIRED.sub("an operand is missing", detail)
     return QuerySyntax(line=line, column=column, detail=detail.rstrip(". "), text=text)
 
 
