@@ -14,23 +14,23 @@ import shutil
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING
 
-from phlo.errors import CatalogError, ChecksFailed, LeaseLost, PhloError, PublishConflict, UnknownRef
+from phlo.errors import CatalogError, LeaseLost, PhloError, PublishConflict, UnknownRef
+from phlo.journal import Journal
+from phlo.journal import journal as start_journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from phlo.declarations import Ingestion, Quality, Reporter
-    from phlo.load.stage import Staged
+    from phlo.declarations import Reporter
     from phlo.load.write import Loaded
     from phlo.plan import Plan
     from phlo.profiles import Lake
-    from phlo.protocols import Pin, Publish
+    from phlo.protocols import Publish
     from phlo.quality.results import CheckResult
-    from phlo.transform.run import TransformResult
+    from phlo.transform.results import TransformResult
 
 ATTEMPTS = 3
 """How often a run whose publish is refused is replayed on today's main before it gives up."""
@@ -83,23 +83,41 @@ def execute(
     and, after the last attempt, ``PublishConflict`` or ``LeaseLost``.
     """
     run_id = run_id or new_run_id()
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            with leased(lake, plan, run_id, reporter, wait=wait):
-                forget(lake, f"run-{run_id}")
-                run = open_run(lake, plan, reporter, run_id=run_id, parallel=parallel)
-                with kept_when_it_fails(run):
-                    load(run)
-                    transform(run)
-                    check(run)
-                    publish(run)
-                close(run)
-                return run
-        except REFUSED as refused:
-            if attempt == ATTEMPTS:
-                raise
-            reporter.warn(f"{refused}; replaying it on today's main ({attempt + 1} of {ATTEMPTS})")
+    with journaled(lake, plan, run_id, reporter) as journal:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with leased(lake, plan, run_id, journal, wait=wait):
+                    forget(lake, f"run-{run_id}")
+                    run = open_run(lake, plan, journal, run_id=run_id, parallel=parallel)
+                    with kept_when_it_fails(run), journal.keeping(run):
+                        load(run)
+                        transform(run)
+                        check(run)
+                        publish(run)
+                    close(run)
+                    return run
+            except REFUSED as refused:
+                if attempt == ATTEMPTS:
+                    raise
+                journal.warn(f"{refused}; replaying it on today's main ({attempt + 1} of {ATTEMPTS})")
     raise AssertionError("the last attempt returns or raises")
+
+
+@contextmanager
+def journaled(lake: Lake, plan: Plan, run_id: str, reporter: Reporter) -> Iterator[Journal]:
+    """Keep the run's journal, unless whoever runs it keeps it already."""
+    if isinstance(reporter, Journal):
+        yield reporter
+        return
+    with start_journal(
+        lake.project.state,
+        run_id,
+        reporter,
+        selection=plan.selection,
+        partitions=plan.partitions,
+        tables=plan.writes,
+    ) as journal:
+        yield journal
 
 
 @contextmanager
@@ -140,11 +158,15 @@ def open_run(lake: Lake, plan: Plan, reporter: Reporter, *, run_id: str, paralle
 
 
 def load(run: Run) -> None:
-    """Extract and stage every partition, side by side; then validate and write them in ascending order."""
+    """Extract and stage the partitions in threads; meanwhile validate what has arrived, and write it in order."""
+    from phlo.load.arrivals import arriving
     from phlo.load.write import write_loads
 
-    for ingestion, staged in _staged(run):
-        run.loads += write_loads(ingestion, staged, run.lake.engine, run.lake.catalog, run.ref, run.reporter)
+    lake = run.lake
+    with arriving(run.plan.loads, run.id, run.staging, run.reporter, run.parallel) as arrivals:
+        for ingestion in run.plan.ingestions:
+            rows = arrivals[ingestion.table_name]
+            run.loads += write_loads(ingestion, rows, lake.engine, lake.catalog, run.ref, run.reporter)
 
 
 def transform(run: Run) -> None:
@@ -157,22 +179,20 @@ def transform(run: Run) -> None:
 
 
 def check(run: Run) -> None:
-    """Check the ref; raise ``ChecksFailed`` when a blocking check did not pass."""
-    from phlo.quality.runner import run_checks
+    """Check the ref; raise ``ChecksFailed`` or ``DataTestsFailed`` when what blocks did not pass.
 
-    pin = run.lake.catalog.pin(run.ref)
+    Beside the plan's checks these are those of views that read what changed, and dbt's tests of loaded tables.
+    """
+    from phlo.quality.gate import check_ref, insist
+    from phlo.transform.run import test_changes
+
     changed = {each.table: set(run.plan.partitions) for each in run.plan.ingestions if each.partitioned}
     # An ingestion without a schema has no table before its first row.
-    unborn = {each.table for each in run.plan.ingestions} - pin.tables.keys()
-    qualities = [quality for quality in _due(run, pin) if quality.table not in unborn]
-    run.checks += run_checks(qualities, run.lake.engine, pin, changed)
-    failed = [result for result in run.checks if not result.passed]
-    for result in failed:
-        if not result.blocking:
-            run.reporter.warn(f"{result.message} (not blocking)")
-    blocking = [result for result in failed if result.blocking]
-    if blocking:
-        raise ChecksFailed(count=len(blocking), checks=", ".join(r.name for r in blocking), ref=run.ref, run=run)
+    unborn = {each.table for each in run.plan.ingestions} - run.lake.catalog.pin(run.ref).tables.keys()
+    planned = [quality for quality in run.plan.qualities if quality.table not in unborn]
+    run.checks += check_ref(run.lake, run.ref, planned, changed, tables=False)
+    insist(run.checks, run.ref, run.reporter.warn, run=run)
+    run.transformed = test_changes(run.lake, run.ref, run.transformed)
 
 
 def publish(run: Run) -> None:
@@ -225,42 +245,3 @@ def kept_when_it_fails(run: Run) -> Iterator[None]:
 def new_run_id() -> str:
     """Name a run so that names sort by time: ``20240120-143022-3fa9``."""
     return f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-
-
-def _due(run: Run, pin: Pin) -> list[Quality]:
-    """The plan's checks, and those of views that read what the run changed: their rows change with it."""
-    planned = list(run.plan.qualities)
-    if not pin.views:  # a lake without a project has no workflows to import either
-        return planned
-    others = [each for each in run.lake.workflows.qualities if each not in planned and each.table in pin.views]
-    if not others:
-        return planned
-    from phlo.engine.dialect import parse, tables_in
-
-    dialect = run.lake.project.settings.dialect
-    reads = {name: set(tables_in(parse(view.sql, dialect))) for name, view in pin.views.items()}
-    changed = {change.name for change in run.lake.catalog.diff(run.ref)}
-    while grown := {name for name, above in reads.items() if above & changed} - changed:
-        changed |= grown
-    return [*planned, *(each for each in others if each.table in changed)]
-
-
-def _staged(run: Run) -> Iterator[tuple[Ingestion, list[Staged]]]:
-    """Stage all partitions, side by side where that was asked for; then yield them by ingestion."""
-    from phlo.load.stage import stage
-    from phlo.load.threads import side_by_side
-    from phlo.load.write import load_id
-
-    def one(ingestion: Ingestion, day: dt.date | None) -> Staged:
-        folder = run.staging / ingestion.table_name / str(day or "all")
-        return stage(ingestion, day, folder, load_id(run.id, ingestion.table, day), run.reporter)
-
-    loads = run.plan.loads
-    staged: dict[str, list[Staged]] = {}
-    tasks = [partial(one, ingestion, day) for ingestion, day in loads]
-    for (ingestion, _), result in zip(loads, side_by_side(tasks, run.parallel), strict=True):
-        staged.setdefault(ingestion.table_name, []).append(result)
-        done = [part for parts in staged.values() for part in parts]
-        run.reporter.progress("extracting", len(done), len(loads), sum(part.rows for part in done))
-    for ingestion in run.plan.ingestions:
-        yield ingestion, staged[ingestion.table_name]

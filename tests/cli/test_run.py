@@ -278,3 +278,22 @@ def test_the_checks_of_a_view_run_when_what_it_reads_changes(shop: Shop) -> None
     assert done.code == 1
     assert "gold.small: RangeCheck" in done.err
     assert values(shop) == [1, 1]
+
+
+DBT_SOURCES = "sources: [{name: raw, schema: raw, tables: [{name: readings, columns: [{name: value, data_tests: [TEST]}]}]}]"
+
+
+def test_a_data_test_of_a_loaded_table_blocks_it_though_no_model_runs(shop: Shop) -> None:
+    folder = shop.root / "transforms" / "dbt"
+    (folder / "models").mkdir(parents=True)
+    (folder / "dbt_project.yml").write_text("name: shop\nversion: '1.0'\nprofile: shop\n")
+    (folder / "models" / "sources.yml").write_text(DBT_SOURCES.replace("TEST", "unique"))
+    shop.deliver(DAY, rows(2))
+    failed = shop.call("materialize", "readings", "--partition", DAY)
+    assert failed.code == 1
+    assert "error[data-tests-failed]: 1 data test failed" in failed.err
+    assert "source_unique_raw_readings_value" in failed.err
+    shop.deliver(DAY, rows(1))
+    done = shop.call("backfill", "readings", "--start-date", DAY, "--end-date", DAY)
+    assert done.code == 0, done.err
+    assert "1 test passed" in done.out

@@ -8,11 +8,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 
 from phlo.declarations import SilentReporter
-from phlo.errors import DataTestsFailed, DbtProjectBroken, ModelsFailed
-from phlo.transform.run import TransformResult, run_models
+from phlo.errors import DataTestsFailed, DbtProjectBroken, DbtStopped, HooksFailed, ModelsFailed, ModelsSkipped
+from phlo.transform.results import NodeResult, TransformResult, raise_failures
+from phlo.transform.run import run_models
+from phlo.transform.run import test_changes as changes_tested
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -249,7 +252,7 @@ def test_a_model_that_fails_is_named_with_its_file_and_the_engine_s_words(
     message = str(caught.value)
     assert message.startswith(f"1 of 4 models failed on `{ref}`: `gold.readings_per_hour` ")
     assert "(transforms/dbt/models/gold/readings_per_hour.sql)" in message
-    assert 'column "sgv" not found' in message
+    assert "column `sgv` cannot be resolved" in message
     assert "line 3: `sgv`" in message
     result = caught.value.values["result"]
     assert isinstance(result, TransformResult)
@@ -267,7 +270,7 @@ def test_a_failing_data_test_stops_what_is_built_on_its_model_and_shows_rows(
     shared_lake: Lake, ref: str, varied: Callable[..., None]
 ) -> None:
     varied(highest=255)
-    with pytest.raises(DataTestsFailed, match=r"1 data test\(s\) failed .*`no_reading_is_impossible`") as caught:
+    with pytest.raises(DataTestsFailed, match=r"1 data test failed .*`no_reading_is_impossible`") as caught:
         build(shared_lake, ref, "stg_glucose_entries", "fct_glucose_readings")
     result = caught.value.values["result"]
     assert isinstance(result, TransformResult)
@@ -373,3 +376,108 @@ def test_dbt_reports_to_no_one(whole: Any) -> None:
 def test_the_state_folder_has_all_that_dbt_wrote(whole: Any, shared_lake: Lake) -> None:
     assert (shared_lake.project.state / "dbt" / "target" / "partial_parse.msgpack").is_file()
     assert not Path("target").exists()
+
+
+# ── what a run is not over with ──────────────────────────────────────────────────────────────────────────
+
+
+def test_a_hook_of_the_project_that_fails_fails_the_run(shared_lake: Lake, ref: str, settings: Any) -> None:
+    settings("on-run-end: \"select nope from {{ ref('devices') }}\"")
+    with pytest.raises(HooksFailed, match=r"1 hook of dbt_project.yml failed .* \(transforms/dbt/dbt_project.yml\)"):
+        build(shared_lake, ref, "devices")
+
+
+def test_a_hook_that_raises_stops_dbt_with_its_words(shared_lake: Lake, ref: str, settings: Any) -> None:
+    settings("on-run-end: \"{% if execute %}{{ exceptions.raise_compiler_error('not today') }}{% endif %}\"")
+    with pytest.raises(DbtStopped, match=r"`dbt build` stopped: .*not today"):
+        build(shared_lake, ref, "devices")
+
+
+def test_models_left_out_because_of_a_hook_fail_the_run(shared_lake: Lake, ref: str, settings: Any) -> None:
+    settings(
+        "on-run-start: \"select nope from {{ source('raw_iceberg', 'glucose_entries') }}\"\n"
+        "flags: {skip_nodes_if_on_run_start_fails: true}"
+    )
+    with pytest.raises(HooksFailed) as caught:
+        build(shared_lake, ref, "devices")
+    assert [model.status for model in caught.value.values["result"].models] == ["skipped"]  # type: ignore[attr-defined]
+
+
+def test_models_that_are_skipped_though_nothing_failed_fail_the_run(shared_lake: Lake) -> None:
+    skipped = NodeResult("late", "model", "skipped", 0.0, table="gold.late")
+    with pytest.raises(ModelsSkipped, match=r"dbt skipped 1 model, .*`gold.late`"):
+        raise_failures(TransformResult([skipped]), "run-1", shared_lake.project)
+
+
+@pytest.mark.parametrize("status", ["error", "runtime error", "partial success"])
+def test_every_end_of_a_model_but_success_fails_the_run(shared_lake: Lake, status: str) -> None:
+    model = NodeResult("batches", "model", status, 0.0, table="gold.batches", message="2 of 3 batches")
+    with pytest.raises(ModelsFailed, match="2 of 3 batches"):
+        raise_failures(TransformResult([model]), "run-1", shared_lake.project)
+
+
+@pytest.fixture
+def settings(shared_lake: Lake) -> Callable[[str], None]:
+    """Add to dbt_project.yml for one test."""
+    file = shared_lake.project.dbt / "dbt_project.yml"
+    original = file.read_text()
+    yield lambda more: file.write_text(f"{original}\n{more}\n") and None
+    file.write_text(original)
+
+
+# ── tests of what a run changed without a model ──────────────────────────────────────────────────────────
+
+
+def deliver(lake: Lake, ref: str, *ids: str | None) -> None:
+    rows = pa.table({"_id": pa.array(ids, pa.string()), "sgv": pa.array([100] * len(ids), pa.int64())})
+    lake.engine.write("raw.glucose_entries", rows, ref, mode="append")
+
+
+def test_loaded_tables_are_tested_though_no_model_runs(shared_lake: Lake, ref: str) -> None:
+    assert changes_tested(shared_lake, ref) is None
+    deliver(shared_lake, ref, "new")
+    tested = changes_tested(shared_lake, ref)
+    assert tested
+    assert {(test.name, test.status) for test in tested.tests} == {
+        ("source_not_null_raw_iceberg_glucose_entries__id", "pass"),
+        ("source_unique_raw_iceberg_glucose_entries__id", "pass"),
+    }
+    deliver(shared_lake, ref, "twice", "twice")
+    with pytest.raises(DataTestsFailed, match="source_unique_raw_iceberg_glucose_entries__id"):
+        changes_tested(shared_lake, ref)
+
+
+def test_tests_that_were_part_of_the_build_do_not_run_again(shared_lake: Lake, ref: str) -> None:
+    deliver(shared_lake, ref, "new")
+    built = build(shared_lake, ref, "stg_glucose_entries")
+    assert changes_tested(shared_lake, ref, built) is built
+
+
+def test_a_test_that_needs_a_model_to_be_built_again_waits_for_it(
+    shared_lake: Lake, ref: str, broken: Callable[[str, str], None]
+) -> None:
+    both = (
+        "select _id from {{ source('raw_iceberg', 'glucose_entries') }} "
+        "where _id not in (select entry_id from {{ ref('stg_glucose_entries') }})"
+    )
+    broken("tests/all_are_staged.sql", both)
+    assert build(shared_lake, ref, "devices").tests == []
+    built = build(shared_lake, ref, "stg_glucose_entries")
+    assert ("all_are_staged", "pass") in {(test.name, test.status) for test in built.tests}
+    deliver(shared_lake, ref, "new")
+    tested = changes_tested(shared_lake, ref)
+    assert tested
+    assert "all_are_staged" not in {test.name for test in tested.tests}
+    assert "all_are_staged" in {test.name for test in build(shared_lake, ref, "stg_glucose_entries").tests}
+
+
+def test_a_test_that_compares_a_model_with_one_that_is_not_there_yet_waits_too(
+    shared_lake: Lake, ref: str, broken: Callable[[str, str], None]
+) -> None:
+    broken(
+        "tests/all_are_kept.sql",
+        "select entry_id from {{ ref('stg_glucose_entries') }} "
+        "except select entry_id from {{ ref('fct_glucose_readings') }}",
+    )
+    assert "all_are_kept" not in {test.name for test in build(shared_lake, ref, "stg_glucose_entries").tests}
+    assert "all_are_kept" in {test.name for test in build(shared_lake, ref, "fct_glucose_readings").tests}

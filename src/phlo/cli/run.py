@@ -10,13 +10,12 @@ import click
 
 from phlo.cli.render import ConsoleReporter, cell, current_lake, dump, plural, say, table
 from phlo.declarations import parse_partition, today
-from phlo.errors import ChecksFailed, ChecksUnavailable
+from phlo.errors import ChecksFailed
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterator, Sequence
 
-    from phlo.errors import WorkflowImportFailed
     from phlo.pipeline import Run
     from phlo.plan import Plan
     from phlo.profiles import Lake
@@ -163,17 +162,13 @@ def _warn_of_the_future(days: Sequence[dt.date]) -> None:
 
 def _show_import_failures(lake: Lake) -> bool:
     """Say which workflow files are broken; the others still run, but the command fails in the end."""
+    from phlo.quality.gate import insist_on_checks
+
     failures = lake.workflows.failures
     for failure in failures:
         say(f"error[{failure.code}]: {failure}\nhint: {failure.next_step}")
-    unchecked = [str(failure.values["file"]) for failure in failures if _may_check(lake, failure)]
-    if unchecked:
-        raise ChecksUnavailable(files="`, `".join(unchecked))
+    insist_on_checks(lake.project.root, failures)
     return bool(failures)
-
-
-def _may_check(lake: Lake, failure: WorkflowImportFailed) -> bool:
-    return "quality" in (lake.project.root / str(failure.values["file"])).read_text(errors="replace")
 
 
 def _show_plan(plan: Plan, as_json: bool) -> None:

@@ -27,6 +27,30 @@ class ModelsFailed(TransformError):
     hint = "mend the model and run again; its compiled SQL is in {compiled}"
 
 
+class ModelsSkipped(TransformError):
+    """Models that dbt left out although nothing failed: main would get half of what it should."""
+
+    code = "models-skipped"
+    message = "dbt skipped {count} model(s), and nothing is said to have failed on `{ref}`: {names}"
+    hint = "`dbt build` in the dbt project's folder says why; nothing was published"
+
+
+class HooksFailed(TransformError):
+    """Hooks of dbt_project.yml failed, so nothing was published."""
+
+    code = "dbt-hooks-failed"
+    message = "{count} hook(s) of dbt_project.yml failed on `{ref}`: {failures}"
+    hint = "mend the hook or leave it out (on-run-start and on-run-end in dbt_project.yml); hooks can query, not write"
+
+
+class DbtStopped(TransformError):
+    """dbt came to no end of its own: a macro raised, or something that dbt itself counts as a failure."""
+
+    code = "dbt-stopped"
+    message = "`dbt {command}` stopped: {detail}"
+    hint = "nothing was published; mend what it names and run again"
+
+
 class DataTestsFailed(TransformError):
     """Data tests of models failed, so nothing was published."""
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from phlo.errors import DbtProjectBroken
+from phlo.errors import DbtProjectBroken, DbtStopped
 from phlo.protocols import Pin
 from phlo.transform.session import Session, using
 
@@ -35,7 +35,7 @@ def parse(project: Project) -> Any:
 
 
 def invoke(project: Project, command: str, *args: str, callbacks: tuple[Callable[[Any], None], ...] = ()) -> Any:
-    """Run one dbt command through the session in use; raise ``DbtProjectBroken`` where dbt itself can not go on."""
+    """Run one dbt command through the session in use; raise ``DbtStopped`` where dbt itself can not go on."""
     runner = _runner()
     state = project.state / "dbt"
     folders = (
@@ -47,7 +47,10 @@ def invoke(project: Project, command: str, *args: str, callbacks: tuple[Callable
     with _here(), _garbage_kept():
         outcome = runner(callbacks=list(callbacks)).invoke([*QUIET, command, *folders, *args])
     if isinstance(outcome.exception, Exception):
-        raise DbtProjectBroken(folder=project.dbt, detail=_in_one_line(outcome.exception)) from outcome.exception
+        detail = _in_one_line(outcome.exception)
+        if command == "parse":
+            raise DbtProjectBroken(folder=project.dbt, detail=detail) from outcome.exception
+        raise DbtStopped(command=command, detail=detail) from outcome.exception
     if outcome.exception is not None:
         raise outcome.exception  # Ctrl-C
     return outcome

@@ -14,12 +14,13 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from phlo.project import Project
 
 KINDS = ("model", "seed", "snapshot")
+SETTINGS = frozenset({"dbt_project.yml", "profiles.yml", "packages.yml", "dependencies.yml", "package-lock.yml"})
 LEFT_OUT = frozenset({"target", "logs", "dbt_packages", ".git", "__pycache__"})
 """Folders whose files do not change what dbt reads; packages count by their lock file."""
 
@@ -46,6 +47,22 @@ class Model:
     meta: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     """The descriptions of its columns."""
+    tests: tuple[str, ...] = ()
+    """The names of the data tests that read it."""
+
+
+@dataclass(frozen=True)
+class DataTest:
+    """A test that dbt runs on tables and views."""
+
+    name: str
+    unique_id: str
+    tables: tuple[str, ...]
+    """The tables and views that it reads: sources and models, and what its ephemeral models are made from."""
+    path: str
+    severity: str = "error"
+    """error or warn."""
+    description: str = ""
 
 
 def graph(project: Project) -> list[Model]:
@@ -53,17 +70,37 @@ def graph(project: Project) -> list[Model]:
 
     Raises ``DbtProjectBroken`` with dbt's words.
     """
-    if not (project.dbt / "dbt_project.yml").is_file() or not model_names(project.dbt):
-        return []
+    return _read_project(project)[0]
+
+
+def data_tests(project: Project) -> list[DataTest]:
+    """List the data tests on models and sources; raise ``DbtProjectBroken`` with dbt's words."""
+    return _read_project(project)[1]
+
+
+def _read_project(project: Project) -> tuple[list[Model], list[DataTest]]:
+    if not _has_nodes(project.dbt):
+        return [], []
     kept, fingerprint = project.state / "dbt" / "graph.json", _fingerprint(project.dbt)
     stored = _stored(kept, fingerprint)
     if stored is not None:
         return stored
     from phlo.transform.dbt import parse
 
-    models = _models(parse(project), project)
-    _keep(kept, {"fingerprint": fingerprint, "models": [asdict(model) for model in models]})
-    return models
+    manifest = parse(project)
+    tests = _tests(manifest, project)
+    models = _models(manifest, project, tests)
+    listed = {"models": [asdict(model) for model in models], "tests": [asdict(test) for test in tests]}
+    _keep(kept, {"fingerprint": fingerprint, **listed})
+    return models, tests
+
+
+def _has_nodes(folder: Path) -> bool:
+    """Whether dbt has anything to read: models, or tests of sources, which are described in YAML."""
+    described = (path for path in _files(folder, LEFT_OUT) if path.suffix in (".yml", ".yaml"))
+    return (folder / "dbt_project.yml").is_file() and (
+        bool(model_names(folder)) or any(path.name not in SETTINGS for path in described)
+    )
 
 
 def model_names(folder: Path) -> list[str]:
@@ -75,11 +112,26 @@ def model_names(folder: Path) -> list[str]:
     return sorted({path.stem for path in _files(folder, skipped) if path.suffix in (".sql", ".csv")})
 
 
-def _models(manifest: Any, project: Project) -> list[Model]:
+def _tests(manifest: Any, project: Project) -> list[DataTest]:
+    found = [node for node in manifest.nodes.values() if str(node.resource_type) == "test"]
+    return [
+        DataTest(
+            name=node.name,
+            unique_id=node.unique_id,
+            tables=tuple(dict.fromkeys(_tables_above(node, manifest))),
+            path=_path(node, project),
+            severity=str(node.config.severity).lower(),
+            description=node.description,
+        )
+        for node in sorted(found, key=lambda node: str(node.unique_id))
+    ]
+
+
+def _models(manifest: Any, project: Project, tests: Sequence[DataTest]) -> list[Model]:
     nodes = {unique_id: node for unique_id, node in manifest.nodes.items() if str(node.resource_type) in KINDS}
     order = sorted(nodes, key=lambda unique_id: (_depth(unique_id, nodes), unique_id))
     return [
-        _model(nodes[unique_id], manifest, project)
+        _model(nodes[unique_id], manifest, project, tests)
         for unique_id in order
         if nodes[unique_id].config.materialized != "ephemeral"
     ]
@@ -93,24 +145,30 @@ def _depth(unique_id: str, nodes: Mapping[str, Any], known: dict[str, int] | Non
     return known[unique_id]
 
 
-def _model(node: Any, manifest: Any, project: Project) -> Model:
+def _model(node: Any, manifest: Any, project: Project, tests: Sequence[DataTest]) -> Model:
     parents = dict.fromkeys(_tables_above(node, manifest))
     sources = [unique_id for unique_id in _reached(node, manifest) if unique_id in manifest.sources]
-    file = project.dbt / node.original_file_path
+    table = f"{node.schema}.{node.alias}"
     return Model(
         name=node.name,
-        table=f"{node.schema}.{node.alias}",
+        table=table,
         unique_id=node.unique_id,
         kind=str(node.resource_type),
         materialization=str(node.config.materialized),
-        path=str(file.relative_to(project.root)) if file.is_relative_to(project.root) else str(file),
+        path=_path(node, project),
         parents=tuple(parents),
         sources=tuple(f"source:{manifest.sources[s].source_name}.{manifest.sources[s].name}" for s in sources),
         description=node.description,
         tags=tuple(node.tags),
         meta=dict(node.meta or node.config.meta),
         columns={name: column.description for name, column in node.columns.items()},
+        tests=tuple(test.name for test in tests if table in test.tables),
     )
+
+
+def _path(node: Any, project: Project) -> str:
+    file = project.dbt / node.original_file_path
+    return str(file.relative_to(project.root)) if file.is_relative_to(project.root) else str(file)
 
 
 def _tables_above(node: Any, manifest: Any) -> Iterator[str]:
@@ -138,18 +196,20 @@ def _above(node: Any) -> list[str]:
     return list(getattr(node.depends_on, "nodes", ()))
 
 
-def _stored(path: Path, fingerprint: str) -> list[Model] | None:
+def _stored(path: Path, fingerprint: str) -> tuple[list[Model], list[DataTest]] | None:
     """Read the graph that was kept, unless it is of other files, or not a graph at all."""
     try:
         stored = json.loads(path.read_text())
-        return [_read(record) for record in stored["models"]] if stored["fingerprint"] == fingerprint else None
+        if stored["fingerprint"] != fingerprint:
+            return None
+        models = [Model(**_values(record)) for record in stored["models"]]
+        return models, [DataTest(**_values(record)) for record in stored["tests"]]
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def _read(record: dict[str, Any]) -> Model:
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
-    return Model(**values)
+def _values(record: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
 
 
 def _keep(path: Path, record: dict[str, Any]) -> None:

@@ -1,0 +1,155 @@
+"""What came of a dbt run, and which of its ends are failures: dbt's results in, records or an error out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from phlo.declarations import relative
+from phlo.errors import DataTestsFailed, HooksFailed, ModelsFailed, ModelsSkipped
+from phlo.transform.models import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from phlo.project import Project
+
+FAILING_ROWS = 5
+"""How many failing rows of a data test are kept with its result."""
+
+_BROKEN = ("error", "runtime error", "partial success")
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What came of one model, data test or hook."""
+
+    name: str
+    kind: str
+    """model, seed, snapshot, test, unit_test or operation (a hook of dbt_project.yml)."""
+    status: str
+    """success, pass, warn, fail, error, runtime error, partial success or skipped."""
+    seconds: float
+    table: str = ""
+    """The table or view that a model makes."""
+    rows: int | None = None
+    """The rows a model's query returned, or the rows that fail a test; None for a view."""
+    message: str = ""
+    path: str = ""
+    """Its file, from the project's root."""
+    failing: list[dict[str, Any]] = field(default_factory=list)
+    """The first rows that fail a test."""
+    unique_id: str = ""
+    """dbt's name of it."""
+
+
+@dataclass(frozen=True)
+class TransformResult:
+    """What came of a dbt run."""
+
+    models: list[NodeResult] = field(default_factory=list)
+    tests: list[NodeResult] = field(default_factory=list)
+    hooks: list[NodeResult] = field(default_factory=list)
+    """The hooks of dbt_project.yml that failed."""
+
+    @property
+    def failed_models(self) -> list[NodeResult]:
+        """Models that failed; those skipped because of them are not counted."""
+        return [model for model in self.models if model.status in _BROKEN]
+
+    @property
+    def skipped_models(self) -> list[NodeResult]:
+        """Models that dbt left out."""
+        return [model for model in self.models if model.status == "skipped"]
+
+    @property
+    def failed_tests(self) -> list[NodeResult]:
+        """Data tests that failed with the severity of an error."""
+        return [test for test in self.tests if test.status in ("fail", *_BROKEN)]
+
+    def __add__(self, more: TransformResult) -> TransformResult:
+        """Join what came of two runs on one ref."""
+        return TransformResult(self.models + more.models, self.tests + more.tests, self.hooks + more.hooks)
+
+
+def collect(lake: Any, ref: str, results: Iterable[Any]) -> TransformResult:
+    """Read dbt's results; the rows that fail a data test are fetched from the ref."""
+    found = TransformResult()
+    for result in results:
+        kind = str(result.node.resource_type)
+        if kind in KINDS:
+            found.models.append(_model_result(lake.project, result))
+        elif kind in ("test", "unit_test"):
+            found.tests.append(_test_result(lake, ref, result))
+        elif kind == "operation" and str(result.status) in _BROKEN:
+            found.hooks.append(_read(lake.project, result))
+    return found
+
+
+def raise_failures(result: TransformResult, ref: str, project: Project) -> None:
+    """Raise ``ModelsFailed``, ``HooksFailed`` or ``DataTestsFailed`` where a run did not do all it was to do."""
+    failed, told = result.failed_models, "; ".join
+    if failed:
+        raise ModelsFailed(
+            count=len(failed),
+            total=len(result.models),
+            ref=ref,
+            failures=told(f"`{each.table}` ({each.path}): {each.message}" for each in failed),
+            compiled=relative(str(project.state / "dbt" / "target" / "compiled"), project.root),
+            result=result,
+        )
+    if result.hooks:
+        failures = told(f"`{each.name}` ({each.path}): {each.message}" for each in result.hooks)
+        raise HooksFailed(count=len(result.hooks), ref=ref, failures=failures, result=result)
+    if result.failed_tests:
+        failures = told(f"`{each.name}` ({each.path}): {each.message}" for each in result.failed_tests)
+        raise DataTestsFailed(count=len(result.failed_tests), ref=ref, failures=failures, result=result)
+    if result.skipped_models:
+        names = ", ".join(f"`{each.table}`" for each in result.skipped_models)
+        raise ModelsSkipped(count=len(result.skipped_models), ref=ref, names=names, result=result)
+
+
+def _model_result(project: Project, result: Any) -> NodeResult:
+    node = result.node
+    rows = result.adapter_response.get("rows_affected")
+    return _read(project, result, table=f"{node.schema}.{node.alias}", rows=rows)
+
+
+def _test_result(lake: Any, ref: str, result: Any) -> NodeResult:
+    failing = _failing_rows(lake, ref, result.node) if str(result.status) in ("fail", "warn") else []
+    return _read(lake.project, result, rows=result.failures, failing=failing)
+
+
+def _read(project: Project, result: Any, **more: Any) -> NodeResult:
+    node = result.node
+    return NodeResult(
+        name=node.name,
+        kind=str(node.resource_type),
+        status=str(result.status),
+        seconds=round(result.execution_time, 3),
+        message=_message(result),
+        path=_path(project, node),
+        unique_id=node.unique_id,
+        **more,
+    )
+
+
+def _failing_rows(lake: Any, ref: str, node: Any) -> list[dict[str, Any]]:
+    sql = getattr(node, "compiled_code", "")
+    if not sql or str(node.resource_type) != "test":
+        return []
+    limited = f"SELECT * FROM (\n{sql}\n) AS failing LIMIT {FAILING_ROWS}"
+    rows: list[dict[str, Any]] = lake.engine.query(limited, lake.catalog.pin(ref)).to_pylist()
+    return rows
+
+
+def _message(result: Any) -> str:
+    """What dbt says, without its first line, which names the file."""
+    lines = [line.strip() for line in str(result.message or "").splitlines() if line.strip()]
+    if len(lines) > 1 and (" Error in " in lines[0] or lines[0].endswith("failed, error:")):
+        lines = [line for line in lines[1:] if not line.startswith("compiled code at ")]
+    return " ".join(lines)
+
+
+def _path(project: Project, node: Any) -> str:
+    return relative(str(project.dbt / node.original_file_path), project.root)
