@@ -252,3 +252,22 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     # 24,000 more rows are 72 MB of text, and several times that on their way.
     few, many = peak(8_000), peak(32_000)
     assert many - few < 40, f"{few} MB became {many} MB"
+
+
+@pytest.mark.parametrize(
+    "row", [{"text": "x" * 2000}, {"deep": [{"bytes": b"x" * 2000}]}, pa.table({"t": ["x" * 2000]})]
+)
+def test_a_row_too_large_for_memory_is_an_error_that_says_how_large_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: Any
+) -> None:
+    monkeypatch.setattr("phlo.load.stage.LARGEST_ROW", 1_000)
+    with pytest.raises(UnusableRows, match="delivered a row of 0 MB; the largest that is taken has 0 MB"):
+        staged(ingestion(rows=[row]), tmp_path / "stage")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_many_small_rows_are_not_taken_for_a_large_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("phlo.load.stage.LARGEST_ROW", 100)
+    assert (
+        staged(ingestion(rows=pa.table({"t": ["x" * 50, None] * 50, "n": [1, 2] * 50})), tmp_path / "stage").rows == 100
+    )

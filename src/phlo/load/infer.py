@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from phlo.declarations import Ingestion
-    from phlo.load.stage import Staged
+    from phlo.load.stage import Rows
 
 
-def infer_schema(ingestion: Ingestion, staged: Sequence[Staged], known: pa.Schema | None) -> TableSchema:
+def infer_schema(ingestion: Ingestion, staged: Sequence[Rows], known: pa.Schema | None) -> TableSchema:
     """Infer the columns of staged loads together; ``known`` is the table's schema, if there is a table."""
     found: dict[str, pa.DataType] = {}
     for each in staged:

@@ -12,18 +12,19 @@ import json
 import os
 import shutil
 from contextlib import closing
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from phlo.errors import StagingFailed, UnusableRows
 from phlo.load.extract import pages
 from phlo.load.rows import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     from phlo.declarations import Ingestion, Reporter
 
@@ -34,6 +35,12 @@ FLUSH = 8 * 2**20
 
 ROW_GROUP = 100_000
 """Rows of a Parquet row group at most; readers hold one at a time."""
+
+PART = 32 * 2**20
+"""Bytes of rows in a file: what is validated while the source delivers the next one."""
+
+LARGEST_ROW = 128 * 2**20
+"""Bytes of one row: it passes whole through memory several times."""
 
 Kind = Literal["json", "arrow"]
 
@@ -57,7 +64,7 @@ class Staged:
     partition: dt.date | None
     load_id: str
     staged_at: dt.datetime
-    """When it was complete, in UTC; its rows carry it as ``_phlo_loaded_at``."""
+    """When its extraction began, in UTC; its rows carry it as ``_phlo_loaded_at``."""
     parts: tuple[Part, ...]
 
     @property
@@ -67,30 +74,85 @@ class Staged:
 
     def batches(self, size: int) -> Iterator[tuple[Kind, pa.RecordBatch]]:
         """Read the rows in the order they arrived, at most ``size`` at once."""
+        for number in range(len(self.parts)):
+            with self.open(number) as part:
+                yield from part.batches(size)
+
+    def open(self, number: int) -> OpenPart:
+        """Open one of its files."""
         import pyarrow.parquet as pq
 
-        for part in self.parts:
-            with pq.ParquetFile(self.folder / part.file) as file:
-                for group in range(file.num_row_groups):
-                    for batch in file.iter_batches(batch_size=size, row_groups=[group]):
-                        yield part.kind, batch
+        part = self.parts[number]
+        return OpenPart(part.kind, pq.ParquetFile(self.folder / part.file))
 
 
-def stage(ingestion: Ingestion, partition: dt.date | None, folder: Path, load_id: str, reporter: Reporter) -> Staged:
+class Rows(Protocol):
+    """A load whose rows can be read from the beginning, as often as asked: staged, or on its way."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it is, or will be, staged."""
+
+    @property
+    def partition(self) -> dt.date | None:
+        """The day it is of."""
+
+    @property
+    def load_id(self) -> str:
+        """Its name."""
+
+    @property
+    def staged_at(self) -> dt.datetime:
+        """When its extraction began, in UTC."""
+
+    def batches(self, size: int) -> Iterator[tuple[Kind, pa.RecordBatch]]:
+        """Read the rows in the order they arrived, at most ``size`` at once."""
+
+
+@dataclass(frozen=True)
+class OpenPart:
+    """One file of a stage while it is read."""
+
+    kind: Kind
+    file: pq.ParquetFile
+
+    def batches(self, size: int) -> Iterator[tuple[Kind, pa.RecordBatch]]:
+        """Read its rows, one row group in memory at a time."""
+        for group in range(self.file.num_row_groups):
+            for batch in self.file.iter_batches(batch_size=size, row_groups=[group]):
+                yield self.kind, batch
+
+    def __enter__(self) -> OpenPart:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+
+def stage(
+    ingestion: Ingestion,
+    partition: dt.date | None,
+    folder: Path,
+    load_id: str,
+    reporter: Reporter,
+    on_page: Callable[[Staged], None] = lambda _: None,
+) -> Staged:
     """Extract one partition into ``folder``, or open it when the same load is there complete.
 
-    Raises ``SourceError`` when the source does not deliver, ``StagingFailed`` when the disk does not take it.
+    ``on_page`` is told after each page what is there so far, in a folder that does not have its name yet; what it
+    raises ends the extraction. Raises ``SourceError`` when the source does not deliver, ``StagingFailed`` when the
+    disk does not take it.
     """
     complete = open_staged(folder)
     if complete is not None and complete.load_id == load_id:
         return complete
     unfinished = folder.with_name(f"{folder.name}.unfinished")
+    begun = Staged(unfinished, ingestion.table, partition, load_id, dt.datetime.now(dt.UTC), ())
     try:
         for leftover in (folder, unfinished):
             shutil.rmtree(leftover, ignore_errors=True)
         unfinished.mkdir(parents=True)
-        parts = _write(ingestion, partition, unfinished, reporter)
-        _finish(unfinished, folder, Staged(folder, ingestion.table, partition, load_id, dt.datetime.now(dt.UTC), parts))
+        _finish(_write(ingestion, begun, reporter, on_page), folder)
     except OSError as error:
         raise StagingFailed(asset=ingestion.table_name, folder=folder, detail=error.strerror or error) from error
     finally:
@@ -122,16 +184,17 @@ def open_staged(folder: Path) -> Staged | None:
     )
 
 
-def _write(ingestion: Ingestion, partition: dt.date | None, folder: Path, reporter: Reporter) -> tuple[Part, ...]:
-    writer = _Writer(folder)
+def _write(ingestion: Ingestion, begun: Staged, reporter: Reporter, on_page: Callable[[Staged], None]) -> Staged:
+    writer = _Writer(begun.folder)
     try:
-        with closing(pages(ingestion, partition, reporter)) as found:
+        with closing(pages(ingestion, begun.partition, reporter)) as found:
             for page in found:
                 if isinstance(page, list):
                     writer.add_rows(page, ingestion)
                 else:
-                    writer.add_batch(page)
-        return writer.finish()
+                    writer.add_batch(page, ingestion)
+                on_page(replace(begun, parts=tuple(writer.parts)))
+        return replace(begun, parts=writer.finish())
     finally:
         writer.close()
 
@@ -156,14 +219,17 @@ class _Writer:
             except (TypeError, ValueError, RecursionError) as error:
                 detail = f"a row that can't be written as JSON: {error}"
                 raise UnusableRows(asset=ingestion.table_name, detail=detail, function=ingestion.source) from error
+            _refuse_giant(len(text), ingestion)
             self._texts.append(text)
             self._size += len(text)
             if self._size >= FLUSH:
                 self._flush_texts()
 
-    def add_batch(self, batch: pa.RecordBatch) -> None:
+    def add_batch(self, batch: pa.RecordBatch, ingestion: Ingestion) -> None:
         """Take a page of Arrow; small ones are gathered."""
         self._flush_texts()
+        if batch.nbytes > LARGEST_ROW:
+            _refuse_giant(max(map(_longest, batch.columns)), ingestion)
         if self._batches and self._batches[0].schema != batch.schema:
             self._flush_batches()
         self._batches.append(batch)
@@ -207,6 +273,8 @@ class _Writer:
         if self._file is None:
             self._file = _File(self.folder / f"part-{len(self.parts):04d}.parquet", kind, table.schema)
         self._file.append(table)
+        if self._file.bytes >= PART:
+            self.close()
 
 
 class _File:
@@ -215,19 +283,20 @@ class _File:
     def __init__(self, path: Path, kind: Kind, schema: pa.Schema) -> None:
         import pyarrow.parquet as pq
 
-        self.path, self.kind, self.schema, self.rows = path, kind, schema, 0
+        self.path, self.kind, self.schema, self.rows, self.bytes = path, kind, schema, 0, 0
         self._writer = pq.ParquetWriter(path, schema, compression="zstd", compression_level=1)
 
     def append(self, table: pa.Table) -> None:
         self._writer.write_table(table, row_group_size=ROW_GROUP)
         self.rows += table.num_rows
+        self.bytes += table.nbytes
 
     def close(self) -> Part:
         self._writer.close()
         return Part(self.path.name, self.kind, self.rows, _size(self.path))
 
 
-def _finish(unfinished: Path, folder: Path, staged: Staged) -> None:
+def _finish(staged: Staged, folder: Path) -> None:
     """Write the manifest and give the folder its name, in an order that a power cut can't turn around."""
     manifest = {
         "version": VERSION,
@@ -237,8 +306,23 @@ def _finish(unfinished: Path, folder: Path, staged: Staged) -> None:
         "staged_at": staged.staged_at.isoformat(),
         "parts": [asdict(part) for part in staged.parts],
     }
-    (unfinished / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
-    os.replace(unfinished, folder)  # noqa: PTH105  the atomic step
+    (staged.folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    os.replace(staged.folder, folder)  # noqa: PTH105  the atomic step
+
+
+def _longest(column: pa.Array) -> int:
+    """Bytes of a column's longest text; other values are small, or nested and made of texts."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    types = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    return pc.max(pc.binary_length(column)).as_py() or 0 if any(test(column.type) for test in types) else 0
+
+
+def _refuse_giant(size: int, ingestion: Ingestion) -> None:
+    if size > LARGEST_ROW:
+        detail = f"a row of {size / 1e6:,.0f} MB; the largest that is taken has {LARGEST_ROW / 1e6:,.0f} MB"
+        raise UnusableRows(asset=ingestion.table_name, detail=detail, function=ingestion.source)
 
 
 def _size(file: Path) -> int:

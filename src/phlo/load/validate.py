@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from phlo.declarations import Ingestion, Reporter
-    from phlo.load.stage import Staged
+    from phlo.load.stage import Rows
     from phlo.schemas.model import Column, TableSchema
 
 BATCH = 50_000
@@ -84,7 +84,7 @@ def rejected_schema(*, partitioned: bool) -> pa.Schema:
 
 
 def validate(
-    staged: Staged, schema: TableSchema, ingestion: Ingestion, good: Spool, rejected: Spool, reporter: Reporter
+    staged: Rows, schema: TableSchema, ingestion: Ingestion, good: Spool, rejected: Spool, reporter: Reporter
 ) -> Validated:
     """Validate a staged load into two spools made for ``good_schema`` and ``rejected_schema``.
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from phlo.declarations import Ingestion, Reporter
-    from phlo.load.stage import Staged
+    from phlo.load.stage import Rows
     from phlo.protocols import Catalog, Engine, Pin, WriteMode, Written
     from phlo.schemas.model import TableSchema
 
@@ -59,7 +59,7 @@ def load_id(run_id: str, table: str, partition: dt.date | None) -> str:
 
 def write_loads(
     ingestion: Ingestion,
-    staged: Sequence[Staged],
+    staged: Sequence[Rows],
     engine: Engine,
     catalog: Catalog,
     ref: str,
@@ -135,7 +135,7 @@ def _most(counted: dict[str, int], shown: int = 5) -> str:
 
 
 def _write(
-    ingestion: Ingestion, staged: Sequence[Staged], schema: TableSchema, lake: _Lake, reporter: Reporter
+    ingestion: Ingestion, staged: Sequence[Rows], schema: TableSchema, lake: _Lake, reporter: Reporter
 ) -> list[Loaded]:
     """Apply some loads in one snapshot."""
     folder = staged[0].folder.parent
@@ -156,7 +156,7 @@ def _write(
 
 def _apply(
     ingestion: Ingestion,
-    staged: Sequence[Staged],
+    staged: Sequence[Rows],
     found: Sequence[Validated],
     good: Spool,
     before: Pin,
@@ -177,7 +177,7 @@ def _apply(
     return [_loaded(ingestion, *each) for each in zip(staged, found, counts, corrections, strict=True)]
 
 
-def _loaded(ingestion: Ingestion, staged: Staged, found: Validated, counts: Counts, corrections: int) -> Loaded:
+def _loaded(ingestion: Ingestion, staged: Rows, found: Validated, counts: Counts, corrections: int) -> Loaded:
     return Loaded(
         table=ingestion.table,
         partition=str(staged.partition) if staged.partition else None,
@@ -193,7 +193,7 @@ def _loaded(ingestion: Ingestion, staged: Staged, found: Validated, counts: Coun
     )
 
 
-def _corrections(ingestion: Ingestion, staged: Sequence[Staged], found: Sequence[Validated], lake: _Lake) -> list[int]:
+def _corrections(ingestion: Ingestion, staged: Sequence[Rows], found: Sequence[Validated], lake: _Lake) -> list[int]:
     """Count each load's rejected rows whose key the table has."""
     if ingestion.merge_strategy != "merge":
         return [0] * len(staged)
@@ -201,7 +201,7 @@ def _corrections(ingestion: Ingestion, staged: Sequence[Staged], found: Sequence
     return stored(keys, ingestion.table, lake.engine, lake.catalog.pin(lake.ref))
 
 
-def _rejected_keys(ingestion: Ingestion, staged: Staged, found: Validated) -> pa.Table:
+def _rejected_keys(ingestion: Ingestion, staged: Rows, found: Validated) -> pa.Table:
     import pyarrow as pa
 
     if not found.rejected_keys:
@@ -225,7 +225,7 @@ class _Lake:
         self,
         name: str,
         rows: Spool,
-        staged: Sequence[Staged],
+        staged: Sequence[Rows],
         *,
         mode: WriteMode,
         keys: Sequence[str] = (),
@@ -238,7 +238,7 @@ class _Lake:
         )
 
 
-def _schema(ingestion: Ingestion, staged: Sequence[Staged], catalog: Catalog, ref: str) -> TableSchema:
+def _schema(ingestion: Ingestion, staged: Sequence[Rows], catalog: Catalog, ref: str) -> TableSchema:
     """The columns to validate by: the model's, or what the rows and the table have."""
     if ingestion.validation_schema is not None:
         return read_model(ingestion.validation_schema)
@@ -247,7 +247,7 @@ def _schema(ingestion: Ingestion, staged: Sequence[Staged], catalog: Catalog, re
     return infer_schema(ingestion, staged, known)
 
 
-def _snapshots(ingestion: Ingestion, staged: Sequence[Staged]) -> list[Sequence[Staged]]:
+def _snapshots(ingestion: Ingestion, staged: Sequence[Rows]) -> list[Sequence[Rows]]:
     """Which loads may share a snapshot: all, but where the first of equal keys counts it is the first of each load."""
     if ingestion.merge_strategy == "merge" and ingestion.deduplication == "first":
         return [[each] for each in staged]
@@ -274,7 +274,7 @@ def _refuse_other_partitioning(ingestion: Ingestion, catalog: Catalog, ref: str)
     )
 
 
-def _refuse_too_many(ingestion: Ingestion, staged: Sequence[Staged], found: Sequence[Validated], ref: str) -> None:
+def _refuse_too_many(ingestion: Ingestion, staged: Sequence[Rows], found: Sequence[Validated], ref: str) -> None:
     over = [
         (each, what)
         for each, what in zip(staged, found, strict=True)
