@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt  # noqa: TC003  pydantic reads it at run time
 import tomllib
 from typing import TYPE_CHECKING, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from phlo.errors import InvalidSetting, nearest
@@ -35,6 +36,17 @@ class Settings(BaseSettings):
     dbt_project: str = Field("transforms/dbt", description="Folder of the dbt project.")
     keep_failed: int = Field(3, ge=0, description="How many failed refs are kept for each selection.")
     keep_failed_days: int = Field(7, ge=0, description="How many days failed refs are kept.")
+    schedule_timezone: str = Field("UTC", description="The time zone that `cron` is read in, such as Europe/Berlin.")
+    concurrent_runs: int = Field(1, ge=1, description="How many runs the server lets work at once; others are queued.")
+
+    @field_validator("schedule_timezone")
+    @classmethod
+    def _is_timezone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"there is no time zone `{name}`") from error
+        return name
 
     @classmethod
     def settings_customise_sources(

@@ -13,7 +13,7 @@ import os
 import socket
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, is_dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from phlo.errors import PhloError
 from phlo.processes import process
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from phlo.declarations import Reporter
-    from phlo.pipeline import Run
 
 Event = Literal["began", "log", "load", "model", "test", "check", "published", "ended"]
 Status = Literal["running", "success", "failed", "interrupted", "died"]
@@ -60,6 +59,15 @@ class RunRecord:
         return [line for line in self.lines if line["event"] in events]
 
 
+class Outcome(Protocol):
+    """What came of a run, as the pipeline has it."""
+
+    loads: list[Any]
+    checks: list[Any]
+    transformed: Any
+    published: Any
+
+
 @dataclass
 class Journal:
     """Writes the file of one run; a ``Reporter`` that passes on all it is told."""
@@ -93,7 +101,7 @@ class Journal:
             self.write(event, **asdict(each))
 
     @contextmanager
-    def keeping(self, run: Run) -> Iterator[None]:
+    def keeping(self, run: Outcome) -> Iterator[None]:
         """Keep what came of a run, however it ends: its loads, models, tests, checks and its publish."""
         try:
             yield

@@ -132,6 +132,9 @@ class Catalog(Protocol):
     def fail_ref(self, name: str, reason: str, *, blocked: bool = False) -> None:
         """Keep a ref as failed, with the reason."""
 
+    def reopen_ref(self, name: str) -> None:
+        """Let a run that resumes a failed one go on with its ref, from the base it has."""
+
     def reap(self) -> list[Ref]:
         """Keep open refs whose run holds no live lease any more as failed: their process died."""
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+import pytest
+
+from phlo.errors import UnknownRef
 from phlo.iceberg import refs
 from phlo.iceberg.database import stamp
 
 if TYPE_CHECKING:
-    import pytest
-
     from phlo.iceberg.catalog import SqlRefCatalog
 
 
@@ -58,3 +59,14 @@ def test_an_open_ref_whose_run_holds_no_lease_is_reaped(catalog: SqlRefCatalog, 
     assert [ref.name for ref in catalog.reap()] == ["living"]
     assert catalog.ref("failed").reason == "the source was down"
     assert catalog.ref("dev-ann").state == "open"
+
+
+def test_a_failed_ref_that_is_reopened_keeps_its_base_and_may_be_published(catalog: SqlRefCatalog) -> None:
+    catalog.create_ref("run-1", run_id="1", selection="x")
+    catalog.fail_ref("run-1", "it failed", blocked=True)
+    catalog.reopen_ref("run-1")
+    ref = catalog.ref("run-1")
+    assert (ref.state, ref.reason, ref.blocked, ref.run_id) == ("open", "", False, "1")
+    assert catalog.publish("run-1").ref == "run-1"
+    with pytest.raises(UnknownRef):
+        catalog.reopen_ref("run-1")

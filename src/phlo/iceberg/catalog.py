@@ -81,6 +81,11 @@ class SqlRefCatalog:
         with self.database.write() as connection:
             refs.drop(connection, name)
 
+    def reopen_ref(self, name: str) -> None:
+        """Let a run that resumes a failed one go on with its ref, from the base it has."""
+        with self.database.write() as connection:
+            refs.reopen(connection, name)
+
     def reap(self) -> list[Ref]:
         """Keep open refs whose run holds no live lease any more as failed: their process died."""
         with self.database.write() as connection:

@@ -90,6 +90,13 @@ def fail(connection: Connection, name: str, reason: str, *, blocked: bool) -> No
     connection.execute(row.values(state="failed", reason=reason, blocked=blocked))
 
 
+def reopen(connection: Connection, name: str) -> None:
+    """Let a run go on with a ref that was kept as failed."""
+    find(connection, name, lock=True)
+    row = layout.refs.update().where(layout.refs.c.name == name)
+    connection.execute(row.values(state="open", reason="", blocked=False))
+
+
 def drop(connection: Connection, name: str) -> None:
     """Forget a ref and all that is kept of it."""
     find(connection, name, lock=True)

@@ -1,0 +1,39 @@
+"""The project as Dagster's definitions: assets, checks, schedules, and the executor that makes a run a ref."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dagster import Definitions
+from dagster._utils.warnings import disable_dagster_warnings
+
+from phlo.orchestration.assets import checks, dbt_assets, ingestion_asset
+from phlo.orchestration.executor import run_is_ref
+from phlo.orchestration.keys import data_test_keys
+from phlo.orchestration.plans import Project
+from phlo.orchestration.schedules import schedule_of
+from phlo.transform.models import data_tests, graph
+
+if TYPE_CHECKING:
+    from phlo.profiles import Lake
+
+
+def definitions(lake: Lake) -> Definitions:
+    """Make the definitions of what a lake's project declares; files that do not import are left out.
+
+    Raises ``DbtProjectBroken`` when dbt can not read its project.
+    """
+    workflows, models, tests = lake.workflows, tuple(graph(lake.project)), data_tests(lake.project)
+    ingestions = list(workflows.ingestions.values())
+    raw = [ingestion.table for ingestion in ingestions]
+    known = {*raw, *(model.table for model in models)}
+    checked = [quality for quality in workflows.qualities if quality.table in known]
+    zone = lake.project.settings.schedule_timezone
+    with disable_dagster_warnings():  # freshness and backfill policies are beta, which the pinned version is for
+        assets = [ingestion_asset(lake, each) for each in ingestions]
+        return Definitions(
+            assets=[*assets, *([dbt_assets(models, tests, raw)] if models else [])],
+            asset_checks=[checks(checked, tests, raw)] if checked or data_test_keys(tests, raw) else [],
+            schedules=[schedule_of(each, zone) for each in ingestions if each.cron],
+            executor=run_is_ref(Project(lake, models)),
+        )

@@ -1,0 +1,58 @@
+"""The project's Dagster instance: its folder in the state, and the configuration that Phlo writes there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from dagster import DagsterInstance
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from phlo.project import Project
+
+OWN = "dagster.yaml"
+"""A project's own settings of Dagster, in ``.phlo/``: whole sections of it take the place of Phlo's."""
+
+
+def open_instance(project: Project) -> DagsterInstance:
+    """Open the instance; runs, events and ticks are in ``<state>/dagster``."""
+    folder = project.state / "dagster"
+    folder.mkdir(exist_ok=True)
+    _write(folder / "dagster.yaml", yaml.safe_dump(_configuration(project, folder)))
+    return DagsterInstance.from_config(str(folder))
+
+
+def _configuration(project: Project, folder: Path) -> dict[str, Any]:
+    ours: dict[str, Any] = {
+        "telemetry": {"enabled": False},
+        "storage": _custom("storage", "FastSqliteStorage", base_dir=str(folder)),
+        "run_launcher": _class("launcher", "ProcessLauncher"),
+        "concurrency": {"runs": {"max_concurrent_runs": project.settings.concurrent_runs}},
+        "local_artifact_storage": {
+            "module": "dagster._core.storage.root",
+            "class": "LocalArtifactStorage",
+            "config": {"base_dir": str(folder)},
+        },
+        "freshness": {"enabled": True},
+    }
+    own = project.root / ".phlo" / OWN
+    theirs = yaml.safe_load(own.read_text()) if own.is_file() else None
+    return ours | (theirs or {})
+
+
+def _class(module: str, name: str, **config: object) -> dict[str, Any]:
+    return {"module": f"phlo.orchestration.{module}", "class": name, "config": config}
+
+
+def _custom(module: str, name: str, **config: object) -> dict[str, Any]:
+    return {"custom": _class(module, name, **config)}
+
+
+def _write(file: Path, text: str) -> None:
+    """Write it at once, and only if it differs: several processes open the instance."""
+    if not file.exists() or file.read_text() != text:
+        draft = file.with_name(f"{file.name}.draft")
+        draft.write_text(text)
+        draft.replace(file)

@@ -1,0 +1,50 @@
+"""Runs whose process died: what the lake says of them is told to Dagster, which can't know it.
+
+A run that was published is a success, though its process did not live to say so; one that was not is a failure, and
+its ref is kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus, RunsFilter
+
+from phlo.orchestration.branch import held_file
+from phlo.orchestration.launcher import is_alive
+from phlo.orchestration.place import this_project
+from phlo.orchestration.plans import RUN_TAG
+from phlo.orchestration.publishing import tell
+from phlo.profiles import open_lake
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, DagsterRun
+
+WORKING = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+
+
+def reconcile(instance: DagsterInstance) -> list[str]:
+    """Settle every run that seems to work and whose process is gone; return their ids."""
+    dead = [run for run in instance.get_runs(RunsFilter(statuses=WORKING)) if not is_alive(run)]
+    for run in dead:
+        settle(instance, run, "its process ended before the run did")
+    return [run.run_id for run in dead]
+
+
+def settle(instance: DagsterInstance, run: DagsterRun, why: str) -> None:
+    """End a run whose process is gone, as the lake has it."""
+    catalog = open_lake(this_project()).catalog
+    catalog.reap()
+    own = run.tags.get(RUN_TAG, "")
+    published = catalog.publishes(1, run_id=own) if own else []
+    if published:
+        file = held_file(open_lake(this_project()), own)
+        tell(instance, file, published[0])
+        message = f"{why}, after it had published as publish {published[0].seq}"
+        event = DagsterEvent(DagsterEventType.RUN_SUCCESS.value, job_name=run.job_name, message=message)
+        instance.report_dagster_event(event, run.run_id)
+    elif run.status is DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(run, f"{why}; nothing was published, what there is is kept on run-{own}")
+    else:
+        kept = f"what there is is kept on run-{own}" if own else "it had not begun"
+        instance.report_run_failed(run, f"{why}; nothing was published, {kept}")

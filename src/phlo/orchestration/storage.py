@@ -1,0 +1,143 @@
+"""Dagster's event storage on SQLite, tuned: connections are kept, and the disk is not waited for at every event.
+
+``synchronous=NORMAL`` may lose the last events when the power fails, and nothing when a process is killed. Events are
+the record of processes; the catalog, which is the record of the data, stays at ``FULL``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as db
+from dagster._core.events import ASSET_EVENTS
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
+from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dagster import EventLogEntry
+    from dagster._serdes import ConfigurableClassData
+
+BUSY_SECONDS = 60.0
+KEPT = 4
+"""Runs whose files stay open beside the index."""
+
+
+class FastEventLog(SqliteEventLogStorage):
+    """One file for each run and an index, as Dagster's own, with engines that are kept."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._engines: OrderedDict[str, db.Engine] = OrderedDict()
+        self._opening = threading.RLock()
+        super().__init__(base_dir, inst_data)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[db.Connection]:
+        with self._db_lock:
+            engine = self._engine(shard)
+            with engine.connect() as connection, connection.begin():
+                yield connection
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events in one transaction of the run's file, and those of assets in one of the index."""
+        plain = all(each.dagster_event_type in ASSET_EVENTS for each in events)
+        if not plain or len({each.run_id for each in events}) != 1:
+            for each in events:
+                self.store_event(each)
+            return
+        with self.run_connection(events[0].run_id) as connection:
+            connection.execute(self.prepare_insert_event_batch(events))
+        with self.index_transaction() as connection:
+            ids = [_stored_as(connection.execute(self.prepare_insert_event(each))) for each in events]
+            self._store_asset_event_tags(connection, events, ids)
+            newest = {each.dagster_event.asset_key: (each, i) for each, i in zip(events, ids, strict=True)}  # type: ignore[union-attr]
+            for event, event_id in newest.values():
+                self._store_asset_event(connection, event, event_id)
+
+    def dispose(self) -> None:
+        """Close every file."""
+        with self._opening:
+            while self._engines:
+                self._engines.popitem()[1].dispose()
+        super().dispose()
+
+    def delete_events(self, run_id: str) -> None:
+        """Forget a run's events; its file must be closed for that."""
+        with self._opening:
+            if run_id in self._engines:
+                self._engines.pop(run_id).dispose()
+        super().delete_events(run_id)
+
+    def _engine(self, shard: str) -> db.Engine:
+        with self._opening:
+            engine = self._engines.pop(shard, None)
+            if engine is None or not Path(self.path_for_shard(shard)).exists():
+                engine = fast_engine(self.conn_string_for_shard(shard))
+                self._initdb(engine, for_index_shard=shard == INDEX_SHARD_NAME)
+                self._initialized_dbs.add(shard)
+            self._engines[shard] = engine
+            closable = [name for name in self._engines if name not in (shard, INDEX_SHARD_NAME)]
+            for name in closable[: max(0, len(closable) - KEPT)]:
+                self._engines.pop(name).dispose()
+            return engine
+
+
+class FastRuns(SqliteRunStorage):
+    """Dagster's runs on SQLite, with an engine that is kept."""
+
+    _engine: db.Engine | None = None
+
+    @contextmanager
+    def connect(self) -> Iterator[db.Connection]:
+        """Open a transaction."""
+        if self._engine is None:
+            self._engine = fast_engine(self._conn_string)
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    def dispose(self) -> None:
+        """Close the file."""
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+
+class FastSqliteStorage(DagsterSqliteStorage):
+    """What dagster.yaml names as the storage."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self.base_dir = base_dir
+        folder = Path(base_dir)
+        self._run_storage = FastRuns.from_local(str(folder / "history"))
+        self._event_log_storage = FastEventLog(str(folder / "history" / "runs"))
+        self._schedule_storage = SqliteScheduleStorage.from_local(str(folder / "schedules"))
+        self._inst_data = inst_data
+        super(DagsterSqliteStorage, self).__init__()  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> FastSqliteStorage:
+        """Make it as dagster.yaml says."""
+        return cls.from_local(inst_data=inst_data, **config_value)
+
+
+def _stored_as(result: db.CursorResult[Any]) -> int:
+    assert result.inserted_primary_key is not None, "it was an insert of one row"
+    return int(result.inserted_primary_key[0])
+
+
+def fast_engine(uri: str) -> db.Engine:
+    """Open a SQLite file for many short transactions."""
+    engine = db.create_engine(uri, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+
+    @db.event.listens_for(engine, "connect")
+    def tune(connection: Any, _: object) -> None:
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    return engine
