@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -120,3 +124,27 @@ def test_the_catalog_is_where_these_tests_think_it_is(shop: Shop) -> None:
     open_lake(shop.root).catalog.refs()
     with sqlite3.connect(shop.root / ".phlo/state/catalog.db") as catalog:
         assert catalog.execute("SELECT count(*) FROM phlo_leases").fetchone() == (0,)
+
+
+def test_ctrl_c_while_the_engine_is_imported_comes_after_that() -> None:
+    """DuckDB's module, interrupted while it initializes, aborts the whole process."""
+    script = (
+        "import signal, sys\n"
+        "from phlo.profiles import open_lake\n"
+        "lake = open_lake(sys.argv[1])\n"
+        "class Presses:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.startswith('_duckdb'):\n"
+        "            signal.raise_signal(signal.SIGINT)\n"
+        "            print('pressed')\n"
+        "sys.meta_path.insert(0, Presses())\n"
+        "try:\n"
+        "    lake.engine\n"
+        "except KeyboardInterrupt:\n"
+        "    print('stopped', 'duckdb' in sys.modules)\n"
+    )
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "pyproject.toml").write_text("[tool.phlo]\n")
+        done = subprocess.run([sys.executable, "-c", script, folder], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "stopped True", done.stdout
+    assert "pressed" in done.stdout

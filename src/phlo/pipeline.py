@@ -162,11 +162,11 @@ def load(run: Run) -> None:
     from phlo.load.arrivals import arriving
     from phlo.load.write import write_loads
 
-    lake = run.lake
+    lake, engine = run.lake, run.lake.engine
     with arriving(run.plan.loads, run.id, run.staging, run.reporter, run.parallel) as arrivals:
         for ingestion in run.plan.ingestions:
             rows = arrivals[ingestion.table_name]
-            run.loads += write_loads(ingestion, rows, lake.engine, lake.catalog, run.ref, run.reporter)
+            run.loads += write_loads(ingestion, rows, engine, lake.catalog, run.ref, run.reporter)
 
 
 def transform(run: Run) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import signal
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +17,8 @@ from phlo.project import Project, Workflows, find_project, load_workflows
 from phlo.protocols import MAIN
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pyarrow as pa
 
     from phlo.protocols import Catalog, Engine, Pin
@@ -29,7 +34,8 @@ class Lake:
     @cached_property
     def engine(self) -> Engine:
         """What computes; commands that only look at the catalog do not pay for it."""
-        from phlo.engine.duckdb import DuckDBEngine
+        with _uninterrupted():  # Ctrl-C while DuckDB's module initializes would abort the process
+            from phlo.engine.duckdb import DuckDBEngine
 
         return DuckDBEngine(self.catalog, self.project.settings, self.project.state / "temp")
 
@@ -88,3 +94,23 @@ def parse_time(value: str) -> dt.datetime:
     except ValueError as error:
         raise InvalidTime(value=value) from error
     return time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time.astimezone(dt.UTC)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back while the block runs; they come after it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {each: signal.signal(each, lambda number, _: came.append(number)) for each in HELD_BACK}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler or signal.SIG_DFL)  # none: not one of Python's
+    for number in came[:1]:
+        signal.raise_signal(number)
+
+
+HELD_BACK = (signal.SIGINT, signal.SIGTERM)

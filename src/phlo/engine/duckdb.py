@@ -7,6 +7,7 @@ no files outside the warehouse, no settings, no extensions.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 from typing import TYPE_CHECKING
@@ -109,7 +110,7 @@ class DuckDBEngine:
         """What one write may use of the machine, with a folder of its own to spill to."""
         from phlo.iceberg import merge
 
-        return merge.Limits(self.settings.memory_limit, self.settings.threads, self._spill())
+        return merge.Limits(write_memory(self.settings.memory_limit), self.settings.threads, self._spill())
 
     # ── connections ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -202,6 +203,21 @@ class DuckDBEngine:
             return self.catalog.create_table(name, typed, ref, partition_by=partition_by, keys=keys)
         evolve(table, typed)
         return table
+
+
+def write_memory(limit: str) -> str:
+    """What a write may use before it spills: a fifth, beside the rows on their way, but no less than 400 MB of it.
+
+    A write sorts rows by key and joins them with a table; spilling costs it little, measured on 10 million rows.
+
+    >>> write_memory("8GB"), write_memory("2GB"), write_memory("300MB"), write_memory("50%")
+    ('1600MB', '400MB', '300MB', '50%')
+    """
+    found = re.fullmatch(r"\s*([\d.]+)\s*([MGT])i?B\s*", limit, re.IGNORECASE)
+    if found is None:
+        return limit
+    megabytes = float(found[1]) * {"M": 1, "G": 1_000, "T": 1_000_000}[found[2].upper()]
+    return f"{max(megabytes / 5, min(megabytes, 400)):.0f}MB"
 
 
 def run(con: DuckDBPyConnection, statement: str, sql: str) -> pa.Table:
