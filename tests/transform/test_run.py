@@ -245,15 +245,22 @@ def broken(shared_lake: Lake) -> Callable[[str, str], None]:
 def test_a_model_that_fails_is_named_with_its_file_and_the_engine_s_words(
     shared_lake: Lake, ref: str, broken: Callable[[str, str], None]
 ) -> None:
-    broken("models/gold/readings_per_hour.sql", "select\n  hour_of_day,\n  sgv\nfrom {{ ref('fct_glucose_readings') }}")
+    text = "\n{{ config(materialized='table') }}\nselect\n  hour_of_day,\n  sgv\nfrom {{ ref('fct_glucose_readings') }}"
+    broken("models/gold/readings_per_hour.sql", text)
     names = ("stg_glucose_entries", "fct_glucose_readings", "readings_per_hour", "mrt_glucose_hourly_patterns")
     with pytest.raises(ModelsFailed) as caught:
         build(shared_lake, ref, *names)
-    message = str(caught.value)
-    assert message.startswith(f"1 of 4 models failed on `{ref}`: `gold.readings_per_hour` ")
-    assert "(transforms/dbt/models/gold/readings_per_hour.sql)" in message
-    assert "column `sgv` cannot be resolved" in message
-    assert "line 3: `sgv`" in message
+    assert str(caught.value).splitlines() == [
+        f"`gold.readings_per_hour` failed on `{ref}`: column `sgv` cannot be resolved",
+        "transforms/dbt/models/gold/readings_per_hour.sql:5:3",
+        "  3 | select",
+        "  4 |   hour_of_day,",
+        "> 5 |   sgv",
+        "    |   ^",
+        "  6 | from {{ ref('fct_glucose_readings') }}",
+    ]
+    compiled_in = ".phlo/state/dbt/target/compiled"
+    assert caught.value.next_step == f"mend the model and run again; its compiled SQL is in {compiled_in}"
     result = caught.value.values["result"]
     assert isinstance(result, TransformResult)
     assert {model.name: model.status for model in result.models} == {

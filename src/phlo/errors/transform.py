@@ -23,8 +23,8 @@ class ModelsFailed(TransformError):
     """Models failed, so nothing was published."""
 
     code = "models-failed"
-    message = "{count} of {total} model(s) failed on `{ref}`: {failures}"
-    hint = "mend the model and run again; its compiled SQL is in {compiled}"
+    message = "{what} failed on `{ref}`: {failures}"
+    hint = "{fix}"
 
 
 class ModelsSkipped(TransformError):

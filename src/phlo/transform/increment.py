@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from phlo.engine.failure import explained
 from phlo.errors import DuplicateKey, InvalidModelConfig, ModelColumnsChanged, NullKey, nearest
 from phlo.iceberg import merge
 from phlo.iceberg.tables import evolve, iceberg_schema
@@ -76,7 +77,7 @@ def increment(session: Session, name: str, sql: str, how: Increment) -> Built:
 
     Raises ``ModelColumnsChanged``, ``DuplicateKey`` and ``NullKey`` before it writes.
     """
-    with session.reading(dict.fromkeys([*tables_of(sql, session.dialect), name])) as con:
+    with session.reading(dict.fromkeys([*tables_of(sql, session.dialect), name])) as con, explained(sql):
         relation = storable(con.sql(session.duckdb(sql)))
         relation = _aligned(session, name, relation, how.on_schema_change)
         if how.effective == "append":

@@ -10,7 +10,7 @@ from phlo.errors import DataTestsFailed, HooksFailed, ModelsFailed, ModelsSkippe
 from phlo.transform.models import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from phlo.project import Project
 
@@ -35,6 +35,8 @@ class NodeResult:
     rows: int | None = None
     """The rows a model's query returned, or the rows that fail a test; None for a view."""
     message: str = ""
+    """What dbt said; of an error of SQL also its place and the lines around it."""
+    hint: str = ""
     path: str = ""
     """Its file, from the project's root."""
     failing: list[dict[str, Any]] = field(default_factory=list)
@@ -88,25 +90,35 @@ def collect(lake: Any, ref: str, results: Iterable[Any]) -> TransformResult:
 
 def raise_failures(result: TransformResult, ref: str, project: Project) -> None:
     """Raise ``ModelsFailed``, ``HooksFailed`` or ``DataTestsFailed`` where a run did not do all it was to do."""
-    failed, told = result.failed_models, "; ".join
+    failed = result.failed_models
     if failed:
+        compiled = relative(str(project.state / "dbt" / "target" / "compiled"), project.root)
         raise ModelsFailed(
-            count=len(failed),
-            total=len(result.models),
+            what=f"`{failed[0].table}`" if len(failed) == 1 else f"{len(failed)} of {len(result.models)} models",
             ref=ref,
-            failures=told(f"`{each.table}` ({each.path}): {each.message}" for each in failed),
-            compiled=relative(str(project.state / "dbt" / "target" / "compiled"), project.root),
+            failures=_listed(failed),
+            fix=failed[0].hint or f"mend the model and run again; its compiled SQL is in {compiled}",
+            compiled=compiled,
             result=result,
         )
     if result.hooks:
-        failures = told(f"`{each.name}` ({each.path}): {each.message}" for each in result.hooks)
-        raise HooksFailed(count=len(result.hooks), ref=ref, failures=failures, result=result)
+        raise HooksFailed(count=len(result.hooks), ref=ref, failures=_listed(result.hooks), result=result)
     if result.failed_tests:
-        failures = told(f"`{each.name}` ({each.path}): {each.message}" for each in result.failed_tests)
-        raise DataTestsFailed(count=len(result.failed_tests), ref=ref, failures=failures, result=result)
+        tests = result.failed_tests
+        raise DataTestsFailed(count=len(tests), ref=ref, failures=_listed(tests), result=result)
     if result.skipped_models:
         names = ", ".join(f"`{each.table}`" for each in result.skipped_models)
         raise ModelsSkipped(count=len(result.skipped_models), ref=ref, names=names, result=result)
+
+
+def _listed(failed: Sequence[NodeResult]) -> str:
+    """Tell failures one after another; an excerpt stands on lines of its own."""
+    told = []
+    for each in failed:
+        first, _, rest = each.message.partition("\n")
+        name = f"`{each.table or each.name}` ({each.path}): " if len(failed) > 1 or not rest else ""
+        told.append(f"{name}{first}" + (f"\n{rest}" if rest else ""))
+    return ("\n" if any("\n" in each for each in told) else "; ").join(told)
 
 
 def _model_result(project: Project, result: Any) -> NodeResult:
@@ -121,13 +133,14 @@ def _test_result(lake: Any, ref: str, result: Any) -> NodeResult:
 
 
 def _read(project: Project, result: Any, **more: Any) -> NodeResult:
-    node = result.node
+    node, (message, hint) = result.node, _message(result)
     return NodeResult(
         name=node.name,
         kind=str(node.resource_type),
         status=str(result.status),
         seconds=round(result.execution_time, 3),
-        message=_message(result),
+        message=message,
+        hint=hint,
         path=_path(project, node),
         unique_id=node.unique_id,
         **more,
@@ -143,12 +156,15 @@ def _failing_rows(lake: Any, ref: str, node: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def _message(result: Any) -> str:
-    """What dbt says, without its first line, which names the file."""
-    lines = [line.strip() for line in str(result.message or "").splitlines() if line.strip()]
+def _message(result: Any) -> tuple[str, str]:
+    """What dbt says, without its first line, which names the file, and the hint that the error had."""
+    said = str(result.message or "")
+    lines = [line.rstrip() for line in said.splitlines() if line.strip()]
     if len(lines) > 1 and (" Error in " in lines[0] or lines[0].endswith("failed, error:")):
-        lines = [line for line in lines[1:] if not line.startswith("compiled code at ")]
-    return " ".join(lines)
+        kept = [line.removeprefix("  ") for line in lines[1:]]
+        lines = [line for line in kept if not line.startswith("compiled code at ")]
+    hints = [line.removeprefix("hint: ") for line in lines if line.startswith("hint: ")]
+    return "\n".join(line for line in lines if not line.startswith("hint: ")), " ".join(hints)
 
 
 def _path(project: Project, node: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from phlo.declarations import SilentReporter
+from phlo.declarations import SilentReporter, relative
 from phlo.errors import DbtStopped
 from phlo.transform.due import due_tests
 from phlo.transform.models import KINDS, graph
@@ -58,10 +58,12 @@ def test_changes(lake: Any, ref: str, done: TransformResult | None = None) -> Tr
 def _invoke(lake: Any, ref: str, command: str, *args: str, progress: _Progress | None = None) -> TransformResult:
     from phlo.transform.dbt import invoke
 
-    with using(Session(lake.catalog, lake.engine, ref, lake.project.settings.dialect)):
-        outcome = invoke(lake.project, command, *args, callbacks=(progress,) if progress else ())
+    project = lake.project
+    folder = relative(str(project.dbt), project.root)
+    with using(Session(lake.catalog, lake.engine, ref, project.settings.dialect, folder)):
+        outcome = invoke(project, command, *args, callbacks=(progress,) if progress else ())
     result = collect(lake, ref, outcome.result.results)
-    raise_failures(result, ref, lake.project)
+    raise_failures(result, ref, project)
     if not outcome.success:
         raise DbtStopped(command=command, detail="it did not succeed, and does not say why")
     return result

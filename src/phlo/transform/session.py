@@ -29,6 +29,8 @@ class Session:
     engine: Any
     ref: str
     dialect: str = "trino"
+    folder: str = ""
+    """The dbt project's folder, as files in it are to be named; empty: from there."""
     scratch: dict[str, View] = field(default_factory=dict)
     """What dbt takes for temporary tables: queries that this session alone sees under a name."""
     _working: set[Any] = field(default_factory=set)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from phlo.engine.failure import explained
 from phlo.iceberg.types import quoted
 from phlo.transform.columns import storable
 from phlo.transform.increment import BATCH, check_keys
@@ -25,7 +26,7 @@ def snapshot(session: Session, name: str, sql: str, columns: Mapping[str, str]) 
     """
     version, until = quoted(columns["dbt_scd_id"]), quoted(columns["dbt_valid_to"])
     table = ".".join(map(quoted, name.split(".")))
-    with session.reading(dict.fromkeys([*tables_of(sql, session.dialect), name])) as con:
+    with session.reading(dict.fromkeys([*tables_of(sql, session.dialect), name])) as con, explained(sql):
         staged = storable(con.sql(session.duckdb(sql)))
         kept = ", ".join(quoted(column) for column in staged.columns if not _is_staging(column))
         staged.create(CHANGES)

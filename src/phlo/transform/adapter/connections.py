@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path, PurePath
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dbt.adapters.contracts.connection import AdapterResponse, Connection, ConnectionState, Credentials
@@ -14,9 +16,10 @@ from dbt_common.exceptions import DbtDatabaseError, DbtRuntimeError
 from phlo.errors import PhloError, UnsupportedStatement
 from phlo.transform.adapter.byhand import session
 from phlo.transform.columns import columns_of_query
+from phlo.transform.excerpt import Source, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _COMMENT = re.compile(r"\s*(--[^\n]*(\n|$)|/\*.*?\*/)", re.DOTALL)
 
@@ -59,7 +62,8 @@ class Cursor:
             return
         if not re.match(r"(?i)(select|with|values|table)\b|\(", bare):
             raise UnsupportedStatement(statement=_shortened(bare))
-        with session().query(bare) as relation:
+        # Whole, with its comments: an error's line is a line of this.
+        with session().query(sql) as relation:
             self.description = list(columns_of_query(relation))
             self.rows = relation.fetchall()
 
@@ -94,6 +98,10 @@ class PhloConnectionManager(SQLConnectionManager):
     """Connections without a server, and without transactions: the ref is the transaction."""
 
     TYPE = "phlo"
+    project = Path()
+    """The dbt project's folder."""
+    nodes: Mapping[str, Any] = MappingProxyType({})
+    """dbt's nodes by their ids, which are the names of the connections that work on them."""
 
     @classmethod
     def open(cls, connection: Connection) -> Connection:
@@ -132,16 +140,36 @@ class PhloConnectionManager(SQLConnectionManager):
 
     @contextmanager
     def exception_handler(self, sql: str) -> Iterator[None]:
-        """Turn an engine's error into dbt's, which adds the model's name and file to it."""
-        del sql
+        """Turn an engine's error into dbt's, with the lines of the model's file that it is about."""
         try:
             yield
         except DbtRuntimeError:
             raise
         except PhloError as error:
-            raise DbtDatabaseError(f"{error}\nhint: {error.next_step}" if error.next_step else str(error)) from error
+            raise DbtDatabaseError(told(error, sql, self._sources())) from error
         except Exception as error:
             raise DbtDatabaseError(str(error)) from error
+
+    def _sources(self) -> list[Source]:
+        """The files of the model that this thread works on, and of the ephemeral models that are a part of it."""
+        connection = self.get_if_exists()
+        waiting, found = [connection.name if connection else ""], dict[str, Any]()
+        while waiting:
+            unique_id = waiting.pop()
+            node = self.nodes.get(unique_id or "")
+            if node is None or unique_id in found or (found and node.config.materialized != "ephemeral"):
+                continue
+            found[unique_id] = node
+            waiting += getattr(node.depends_on, "nodes", ())
+        return [self._source(node) for node in found.values() if node.original_file_path.endswith((".sql", ".py"))]
+
+    def _source(self, node: Any) -> Source:
+        """Read a node's file as it is: dbt strips it, which moves its lines."""
+        shown = str(PurePath(session().folder, node.original_file_path))
+        try:
+            return Source(shown, (self.project / node.original_file_path).read_text(encoding="utf-8"))
+        except OSError:  # a package's
+            return Source(shown, node.raw_code)
 
 
 def _bare(sql: str) -> str:

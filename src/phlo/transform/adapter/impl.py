@@ -58,10 +58,16 @@ class PhloAdapter(SQLAdapter):
 
     def __init__(self, config: Any, mp_context: Any) -> None:
         super().__init__(config, mp_context)
+        self.connections.project = Path(config.project_root)
         if current() is None:
             with self.connections.exception_handler(""):
                 folder, ref = Path(config.project_root), config.credentials.ref
                 byhand.prepare(type(self).open_lake, type(self).check, folder, config.target_name, ref)
+
+    def set_macro_resolver(self, macro_resolver: Any) -> None:
+        """Take dbt's manifest: errors name the files of its nodes."""
+        super().set_macro_resolver(macro_resolver)
+        self.connections.nodes = getattr(macro_resolver, "nodes", {})
 
     @classmethod
     def date_function(cls) -> str:
