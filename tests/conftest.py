@@ -131,6 +131,18 @@ def shared() -> Path:
     return SHARED
 
 
+COSTLY = {"demo", "environment", "platform", "shared_lake"}
+"""Fixtures of a module that take seconds to make."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Send the tests of a module that share a costly fixture to one worker, which makes it once."""
+    for item in items:
+        if COSTLY & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the machine reaches a test."""

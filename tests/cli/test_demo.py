@@ -80,6 +80,7 @@ def test_the_figures_are_what_a_query_says(demo: tuple[Path, Done]) -> None:
     assert f'"reading_count": {count[1]}' in phlo("query", sql, "--json", cwd=root).stdout
 
 
+@pytest.mark.slow
 def test_a_second_demo_in_the_same_folder_loads_nothing_again(demo: tuple[Path, Done]) -> None:
     root, done = demo
     again = phlo("demo", "--until", "2024-01-30", cwd=root.parent)

@@ -185,6 +185,7 @@ def test_the_glucose_platform_passes_its_tests(tmp_path: Path) -> None:
     assert "test_workflows" not in nightscout.stdout
 
 
+@pytest.mark.slow
 def test_a_domains_tests_run_alone_with_options_for_pytest(root: Path) -> None:
     (root / "tests" / "test_weather.py").write_text("def test_a(): pass\ndef test_b(): pass\n")
     (root / "tests" / "test_weather_daily.py").write_text("def test_c(): assert False\n")

@@ -29,7 +29,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("free_kib", [0, 40, 150, 300, 600])
+@pytest.mark.parametrize("free_kib", [40, *(pytest.param(free, marks=pytest.mark.slow) for free in (0, 150, 300, 600))])
 def test_a_full_disk_is_said_and_harms_nothing(
     shop: Shop, small_disk: Path, free_kib: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,7 +103,7 @@ def at(call: int) -> dict[str, Any]:
 def test_a_run_killed_at_points_of_its_way_leaves_main_whole(shop: Shop, tmp_path: Path) -> None:
     calls = calls_of_a_run(shop, tmp_path)
     assert calls > 100
-    sweep(shop, [at(calls * step // 4) for step in range(1, 4)])
+    sweep(shop, [at(calls * step // 3) for step in range(1, 3)])
 
 
 @pytest.mark.slow

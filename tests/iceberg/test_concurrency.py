@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from phlo.protocols import Load, View
 
 if TYPE_CHECKING:
@@ -117,6 +119,7 @@ def test_two_processes_that_count_up_one_number_never_lose_a_count(
     assert catalog.refs() == []
 
 
+@pytest.mark.slow
 def test_two_processes_that_lease_what_they_append_to_never_conflict(
     catalog: SqlRefCatalog, catalog_uri: str, warehouse: Path, write: object, rows: object
 ) -> None:

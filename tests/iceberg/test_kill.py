@@ -61,7 +61,7 @@ for number, line in enumerate(sys.stdin):
 """
 
 
-@pytest.mark.parametrize("kills", [8, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [3, pytest.param(60, marks=pytest.mark.slow)])
 def test_a_run_killed_at_any_moment_leaves_main_whole(
     catalog: SqlRefCatalog, catalog_uri: str, warehouse: Path, kills: int
 ) -> None:

@@ -318,6 +318,7 @@ def test_projects_live_side_by_side_each_with_its_own_state(shell: Shell) -> Non
     assert "observations" not in teams.at("financial-pipeline").run("phlo catalog tables").stdout
 
 
+@pytest.mark.slow
 def test_the_project_s_own_tests_pass_both_ways(written: Shell) -> None:
     assert " passed" in written.run("phlo test").stdout
     assert " passed" in written.run("pytest tests/").stdout

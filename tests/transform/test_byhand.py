@@ -55,6 +55,7 @@ def main(lake: Lake) -> Pin:
     return lake.catalog.pin()
 
 
+@pytest.mark.slow
 def test_the_spec_s_two_commands_each_publish_their_model(lake: Lake) -> None:
     done = as_a_user(lake, "run", "--models", "bronze.stg_glucose_entries")
     assert done.returncode == 0, done.stdout
@@ -201,7 +202,7 @@ run_models(lake, "run-interrupted", ["slow"])
 """
 
 
-@pytest.mark.parametrize("how", ["by hand", "in a run of Phlo's"])
+@pytest.mark.parametrize("how", ["by hand", pytest.param("in a run of Phlo's", marks=pytest.mark.slow)])
 def test_ctrl_c_stops_the_query_that_runs(lake: Lake, how: str) -> None:
     (lake.project.dbt / "models" / "gold" / "slow.sql").write_text(SLOW)
     by_hand = [str(Path(sys.executable).with_name("dbt")), "run", "--select", "slow"]

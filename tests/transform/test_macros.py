@@ -13,10 +13,7 @@ from phlo.transform.run import run_models
 if TYPE_CHECKING:
     from phlo.profiles import Lake
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
-    pytest.mark.xdist_group("dbt"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
 MACROS: dict[str, tuple[str, Any]] = {
     "dateadd_day": ("dateadd('day', 40, 'd')", dt.date(2024, 2, 29)),
