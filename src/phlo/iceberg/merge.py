@@ -75,7 +75,8 @@ def merge(
         touched = _files(con, candidates, "(FROM hits ANTI JOIN same USING (row))")
         fresh = _count(con, "batch")
         if fresh:
-            rewriter = Rewriter(con, table, tasks, lambda select: _without(select, keys))
+            kept = f"ANTI JOIN batch b ON {_on(con, keys)}"
+            rewriter = Rewriter(con, table, tasks, lambda select: f"SELECT s.* FROM ({select}) s {kept}")
             swap(table, rewriter.rewrite(touched), conflicts)
         return Written(inserted=inserted, updated=fresh - inserted, unchanged=total - fresh)
 
@@ -111,6 +112,12 @@ def replace(
         rewriter = Rewriter(con, table, every, lambda select: f"SELECT * FROM ({select}) WHERE {kept}")
         swap(table, rewriter.rewrite(_files(con, tasks, "hits")), within(partitions))
         return Written(inserted=total, deleted=removed)
+
+
+def compact(table: Table, tasks: Sequence[FileScanTask], *, limits: Limits | None = None) -> None:
+    """Write files of the current snapshot together, their rows as they are, in one snapshot."""
+    with _staged(table, table.schema().as_arrow().empty_table(), limits) as con:
+        swap(table, Rewriter(con, table, tasks, lambda select: select).rewrite(tasks), AlwaysTrue())
 
 
 # ── the batch ────────────────────────────────────────────────────────────────────────────────────────────
@@ -215,11 +222,6 @@ def _on(con: Connection, keys: Sequence[str]) -> str:
     return " AND ".join(
         f"s.{quoted(key)} {'IS NOT DISTINCT FROM' if null else '='} b.{quoted(key)}" for key, null in tests
     )
-
-
-def _without(select: str, keys: Sequence[str]) -> str:
-    on = " AND ".join(f"s.{quoted(key)} IS NOT DISTINCT FROM b.{quoted(key)}" for key in keys)
-    return f"SELECT s.* FROM ({select}) s ANTI JOIN batch b ON {on}"
 
 
 def _same_rows(con: Connection, table: Table, old: str) -> bool:
