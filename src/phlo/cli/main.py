@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "materialize": ("phlo.cli.run:materialize", "Load and transform assets, check and publish them."),
     "run": ("phlo.cli.run:run", "Materialize everything."),
     "backfill": ("phlo.cli.run:backfill", "Load a range of days."),
+    "dev": ("phlo.cli.dev:dev", "Serve Dagster's UI, with schedules and the queue of runs."),
     "test": ("phlo.cli.scaffold:test", "Run the project's tests."),
     "query": ("phlo.cli.query:query", "Query the lake, read-only, in the project's SQL."),
     "ref": ("phlo.cli.ref:ref", "List, compare, publish and drop refs."),

@@ -25,6 +25,7 @@ from phlo.errors.catalog import (
     CatalogTooNew,
     CatalogUnavailable,
     CatalogUnsupported,
+    HistoryExpired,
     InvalidRefName,
     InvalidTableName,
     LeaseLost,
@@ -61,7 +62,9 @@ from phlo.errors.data import (
 from phlo.errors.orchestration import (
     OrchestrationError,
     ParentRefGone,
+    PortInUse,
     RunNotOpened,
+    ServerRunning,
     StepsFailed,
 )
 from phlo.errors.project import (
@@ -146,6 +149,7 @@ __all__ = [
     "DbtStopped",
     "DuplicateAsset",
     "DuplicateKey",
+    "HistoryExpired",
     "HooksFailed",
     "Interrupted",
     "InvalidAnswer",
@@ -175,6 +179,7 @@ __all__ = [
     "ParentRefGone",
     "PartitioningChanged",
     "PhloError",
+    "PortInUse",
     "ProjectError",
     "ProjectExists",
     "ProjectMoved",
@@ -190,6 +195,7 @@ __all__ = [
     "SchemaError",
     "SchemaFileBroken",
     "SchemaMismatch",
+    "ServerRunning",
     "SourceAuthFailed",
     "SourceError",
     "SourceFunctionFailed",

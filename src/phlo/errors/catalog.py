@@ -125,6 +125,14 @@ class UnknownPublish(CatalogError):
     hint = "`phlo history` lists the publishes"
 
 
+class HistoryExpired(CatalogError):
+    """A state of main that maintenance no longer keeps."""
+
+    code = "history-expired"
+    message = "The state of publish {seq} is not kept any more: what can be read begins with publish {first}"
+    hint = "choose a later time or publish; history_days in [tool.phlo] says how long `phlo maintain` keeps them"
+
+
 class NothingPublished(CatalogError):
     """An undo before the first publish."""
 

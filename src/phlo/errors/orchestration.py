@@ -33,3 +33,19 @@ class ParentRefGone(OrchestrationError):
     code = "parent-ref-gone"
     message = "The failed run can not be resumed: its ref `{run}` is not there any more"
     hint = "re-execute all steps instead: that opens a ref of its own"
+
+
+class ServerRunning(OrchestrationError):
+    """The project has a server already."""
+
+    code = "server-running"
+    message = "`{project}` is served already, at {url} by process {pid}"
+    hint = "open {url}, or end that process first (`kill {pid}`)"
+
+
+class PortInUse(OrchestrationError):
+    """Nothing can listen at the address."""
+
+    code = "port-in-use"
+    message = "Nothing can listen at {host}:{port}: {detail}"
+    hint = "`phlo dev --port {other}` takes another port"

@@ -37,3 +37,16 @@ def definitions(lake: Lake) -> Definitions:
             schedules=[schedule_of(each, zone) for each in ingestions if each.cron],
             executor=run_is_ref(Project(lake, models)),
         )
+
+
+def counted(lake: Lake, made: Definitions) -> str:
+    """Say in a line what a project has."""
+    repository = made.get_repository_def()
+    ingestions = len(lake.workflows.ingestions)
+    numbers = {
+        "ingestion": ingestions,
+        "model": len(repository.asset_graph.materializable_asset_keys) - ingestions,
+        "check": len(repository.asset_graph.asset_check_keys),
+        "schedule": len(repository.schedule_defs),
+    }
+    return "Found " + ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for noun, count in numbers.items()) + "."

@@ -29,7 +29,11 @@ def _configuration(project: Project, folder: Path) -> dict[str, Any]:
         "telemetry": {"enabled": False},
         "storage": _custom("storage", "FastSqliteStorage", base_dir=str(folder)),
         "run_launcher": _class("launcher", "ProcessLauncher"),
-        "concurrency": {"runs": {"max_concurrent_runs": project.settings.concurrent_runs}},
+        "run_coordinator": {
+            "module": "dagster._core.run_coordinator",
+            "class": "QueuedRunCoordinator",
+            "config": {"max_concurrent_runs": project.settings.concurrent_runs, "dequeue_interval_seconds": 1},
+        },
         "local_artifact_storage": {
             "module": "dagster._core.storage.root",
             "class": "LocalArtifactStorage",

@@ -1,4 +1,4 @@
-"""Where the project is, for processes that Dagster starts: it hands over its instance, and no project."""
+"""Where the project is, for code that Dagster calls with nothing; and what was found there last."""
 
 from __future__ import annotations
 
@@ -8,12 +8,25 @@ from typing import TYPE_CHECKING
 from phlo.project import find_project
 
 if TYPE_CHECKING:
+    from phlo.errors import PhloError
     from phlo.project import Project
 
 VARIABLE = "PHLO_DEV_PROJECT"
 """Set by ``phlo dev`` for itself and the processes below it: the project's folder, or its name."""
 
+_found: list[str] = []
+
 
 def this_project() -> Project:
     """Find the project of this process."""
     return find_project(os.environ.get(VARIABLE))
+
+
+def note(text: str, failures: list[PhloError]) -> None:
+    """Keep what the project was found to have, and what of it could not be read."""
+    _found[:] = [text, *(f"error[{each.code}]: {each}\nhint: {each.next_step}" for each in failures)]
+
+
+def found() -> str:
+    """Say what was found last."""
+    return "\n".join(_found)

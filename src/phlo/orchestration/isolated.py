@@ -1,0 +1,33 @@
+"""``phlo dev --isolated``: plain ``dagster dev`` on the project's instance, should the one process not do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from phlo.orchestration import place
+from phlo.orchestration.instance import open_instance
+from phlo.orchestration.reconcile import reconcile
+from phlo.orchestration.server import CODE, only_server
+
+if TYPE_CHECKING:
+    from phlo.orchestration.server import Address
+    from phlo.project import Project
+
+
+def serve_isolated(project: Project, address: Address) -> int:
+    """Run it to its end and return its exit code; Ctrl-C reaches it as it reaches this process."""
+    with only_server(project, address):
+        os.environ[place.VARIABLE] = project.name if project.installed else str(project.root)
+        with open_instance(project) as instance:
+            reconcile(instance)
+            home = instance.root_directory
+        command = [sys.executable, "-m", "dagster", "dev", "-f", str(CODE), "-d", str(project.root)]
+        command += ["-h", address.host, "-p", str(address.port)]
+        server = subprocess.Popen(command, env={**os.environ, "DAGSTER_HOME": home})
+        for sent in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(sent, lambda number, _: server.send_signal(number))
+        return server.wait()
