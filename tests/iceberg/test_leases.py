@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -14,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from phlo.errors import CatalogUnavailable, InvalidTableName, LeaseLost, TableLeased
-from phlo.iceberg import layout, leases
+from phlo.iceberg import database, layout, leases
+from phlo.iceberg.catalog import SqlRefCatalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from phlo.iceberg.catalog import SqlRefCatalog
 
 HOLD = """
 import sys, time
@@ -216,3 +216,20 @@ def test_many_runs_that_want_the_same_tables_take_turns(
         thread.join(30)
     assert most == [1] * 6
     assert rows(catalog) == {}
+
+
+def test_a_lease_that_the_database_did_not_let_go_holds_nobody_up(
+    tmp_path: Path, warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    catalog = SqlRefCatalog(f"sqlite:///{tmp_path}/catalog.db", warehouse)
+    busy = sqlite3.connect(tmp_path / "catalog.db", isolation_level=None)
+    with pytest.raises(CatalogUnavailable, match="locked"), catalog.lease(["raw.g"], "one"):
+        busy.execute("BEGIN IMMEDIATE")
+    busy.execute("ROLLBACK")
+    assert rows(catalog) == {"raw.g": "one"}
+    with catalog.lease(["raw.g", "raw.h"], "two", wait=False):
+        assert rows(catalog) == {"raw.g": "two", "raw.h": "two"}
+    assert rows(catalog) == {}
+    busy.close()
+    catalog.close()

@@ -66,6 +66,8 @@ class Leases:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._held: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._unreleased = set[str]()
+        """Tokens whose rows the database did not let go: nobody holds them, and the next lease takes them away."""
 
     @contextmanager
     def hold(
@@ -86,7 +88,10 @@ class Leases:
         finally:
             stop.set()
             self._held.pop(token, None)
-            self._release(token)
+            self._unreleased.add(token)
+            with self.database.write() as connection:
+                self._forget_unreleased(connection)
+            self._unreleased.discard(token)
 
     def check(self, connection: Connection, ref: Ref) -> None:
         """Raise ``LeaseLost`` if a lease that this process took for the ref's run is no longer its own."""
@@ -113,14 +118,15 @@ class Leases:
     def _living(self, tables: Sequence[str]) -> Holder | None:
         """Look for a living holder without keeping other writers waiting."""
         with self.database.read() as connection:
-            return _first_living(_holders(connection, tables), now(connection))
+            return self._first_living(_holders(connection, tables), now(connection))
 
     def _take(self, tables: Sequence[str], token: str, run_id: str) -> Holder | None:
         """Take all tables unless a living holder has one of them; then return that holder."""
         with self.database.write() as connection:
             hold(connection, "leases")
+            self._forget_unreleased(connection)
             held, moment = _holders(connection, tables), now(connection)
-            if holder := _first_living(held, moment):
+            if holder := self._first_living(held, moment):
                 return holder
             row = layout.leases.c
             connection.execute(layout.leases.delete().where(row.table_name.in_([dead.table_name for dead in held])))
@@ -139,9 +145,12 @@ class Leases:
             except CatalogError:
                 continue  # the next beat may get through; if none does, the lease expires and publish notices
 
-    def _release(self, token: str) -> None:
-        with self.database.write() as connection:
-            connection.execute(layout.leases.delete().where(layout.leases.c.token == token))
+    def _forget_unreleased(self, connection: Connection) -> None:
+        connection.execute(layout.leases.delete().where(layout.leases.c.token.in_(tuple(self._unreleased))))
+
+    def _first_living(self, holders: Iterable[Holder], moment: str) -> Holder | None:
+        others = (holder for holder in holders if holder.token not in self._unreleased)
+        return next((holder for holder in others if _alive(holder, moment)), None)
 
 
 def _holders(connection: Connection, tables: Sequence[str] | None = None) -> list[Holder]:
@@ -149,10 +158,6 @@ def _holders(connection: Connection, tables: Sequence[str] | None = None) -> lis
     if tables is not None:
         found = found.where(layout.leases.c.table_name.in_(tables))
     return [Holder(**values) for values in connection.execute(found).mappings()]
-
-
-def _first_living(holders: Iterable[Holder], moment: str) -> Holder | None:
-    return next((holder for holder in holders if _alive(holder, moment)), None)
 
 
 def _alive(holder: Holder, moment: str) -> bool:

@@ -69,40 +69,50 @@ def of_publishes(connection: Connection, seqs: list[int]) -> dict[int, tuple[Loa
 
 def _effective(connection: Connection) -> Iterator[Load]:
     """Walk the publishes that made today's main, newest first; the first load of a partition is the one that counts."""
-    void, seen = set[str](), set[tuple[str, str | None]]()
-    loaded, lost = _by_seq(connection, layout.loads), _by_seq(connection, layout.changes)
+    void, seen = set[str](), set[tuple[str, str]]()
+    loaded, anew = _loaded(connection), _begun_anew(connection)
     for seq in _chain(connection):
-        for load in map(_load, loaded.get(seq, ())):
-            key = (load.table, load.partition)
-            if load.table not in void and key not in seen:
+        for row in loaded.get(seq, ()):
+            table, partition = key = row[1], row[2]
+            if table not in void and key not in seen:
                 seen.add(key)
-                yield load
-        void |= {change.name for change in lost.get(seq, ()) if _begins_anew(change)}
+                yield Load(table, partition or None, row[3], *row[4:])
+        void |= anew.get(seq, set())
 
 
 def _chain(connection: Connection) -> Iterator[int]:
     """From the newest publish back; an undo leads to the state that it restored."""
     row = layout.publishes.c
-    restores = {row.seq: row.restores for row in connection.execute(select(row.seq, row.restores))}
-    seq = max(restores, default=0)
+    undos = select(row.seq, row.restores).where(row.restores.is_not(None))
+    restores: dict[int, int] = dict(map(tuple, connection.execute(undos)))
+    seq = refs.head(connection)
     while seq:
-        restored = restores[seq]
-        if restored is None:
+        if seq not in restores:
             yield seq
-        seq = seq - 1 if restored is None else restored
+        seq = restores.get(seq, seq - 1)
 
 
-def _begins_anew(change: Any) -> bool:
-    """Whether a table was dropped or made again: what was loaded into it before is gone."""
-    if change.kind != "table" or change.before is None:
-        return False
-    return change.after is None or files.location(change.before) != files.location(change.after)
-
-
-def _by_seq(connection: Connection, table: Any) -> dict[int, list[Any]]:
+def _loaded(connection: Connection) -> dict[int, list[Any]]:
+    """All loads by publish, as plain rows: most of thousands do not count any more."""
     found: dict[int, list[Any]] = {}
-    for row in connection.execute(select(table)):
-        found.setdefault(row.seq, []).append(row)
+    row = layout.loads.c
+    columns = (row.seq, row.table_name, row.partition, row.load_id, *(row[count] for count in layout.COUNTS))
+    for values in map(tuple, connection.execute(select(*columns))):
+        found.setdefault(values[0], []).append(values)
+    return found
+
+
+def _begun_anew(connection: Connection) -> dict[int, set[str]]:
+    """The loaded tables that publishes dropped or made again: what was loaded into them before is gone."""
+    found: dict[int, set[str]] = {}
+    row = layout.changes.c
+    of_loaded = row.name.in_(select(layout.loads.c.table_name).distinct())
+    changed = select(row.seq, row.name, row.before, row.after).where(
+        row.kind == "table", row.before.is_not(None), of_loaded
+    )
+    for seq, name, before, after in map(tuple, connection.execute(changed)):
+        if after is None or files.location(before) != files.location(after):
+            found.setdefault(seq, set()).add(name)
     return found
 
 
