@@ -21,7 +21,7 @@ from phlo.journal import Journal
 from phlo.journal import journal as start_journal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from phlo.declarations import Reporter
@@ -72,12 +72,21 @@ class Run:
 
 
 def execute(
-    lake: Lake, plan: Plan, reporter: Reporter, *, wait: bool = True, parallel: int = 1, run_id: str | None = None
+    lake: Lake,
+    plan: Plan,
+    reporter: Reporter,
+    *,
+    wait: bool = True,
+    parallel: int = 1,
+    run_id: str | None = None,
+    loading: Callable[[Run], None] | None = None,
 ) -> Run:
     """Run a plan to its publish; on any failure main is untouched and the ref is kept with the reason.
 
     A publish that is refused, because main moved or another run took the lease over, is replayed: a new ref on
     today's main, the kept staging merged again (nothing is extracted twice), models and checks computed again.
+
+    ``loading`` brings rows that are no source's onto the ref, in the place of ``load``.
 
     Raises ``ChecksFailed``, ``SourceError``, ``DataError``, ``TransformError``, ``TableLeased`` (without ``wait``)
     and, after the last attempt, ``PublishConflict`` or ``LeaseLost``.
@@ -90,7 +99,7 @@ def execute(
                     forget(lake, f"run-{run_id}")
                     run = open_run(lake, plan, journal, run_id=run_id, parallel=parallel)
                     with kept_when_it_fails(run), journal.keeping(run):
-                        load(run)
+                        (loading or load)(run)
                         transform(run)
                         check(run)
                         publish(run)

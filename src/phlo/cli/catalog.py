@@ -1,8 +1,8 @@
-"""``phlo catalog`` and ``phlo rejected``: tables, their snapshots, and the rows that validation refused."""
+"""``phlo catalog``: tables and their snapshots."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,12 +12,9 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterator
 
-    from phlo.inspect import Description, RejectedRow, RejectedTable
+    from phlo.inspect import Description
     from phlo.profiles import Lake
     from phlo.protocols import Pin
-
-WIDE = 100
-"""Characters of a rejected row that a terminal shows; --json has it whole."""
 
 
 def state_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -40,7 +37,7 @@ def list_tables(schema: str, ref: str | None, as_of: str | None, as_json: bool) 
     """List tables and views with their sizes."""
     from phlo.inspect import tables
 
-    lake, pin = _state(ref, as_of)
+    lake, pin = state(ref, as_of)
     found = tables(lake.catalog, pin, schema)
     if as_json:
         click.echo(dump(found))
@@ -68,7 +65,7 @@ def describe(name: str, ref: str | None, as_of: str | None, as_json: bool) -> No
     """Show where a table is, how large it is, its partitioning, current snapshot and columns."""
     from phlo.inspect import describe as described
 
-    lake, pin = _state(ref, as_of)
+    lake, pin = state(ref, as_of)
     found = described(lake.catalog, pin, name)
     click.echo(dump(found) if as_json else "\n".join(_description(found)))
 
@@ -81,7 +78,7 @@ def history(name: str, limit: int | None, ref: str | None, as_of: str | None, as
     """List a table's snapshots, newest first; `phlo history` lists what was published."""
     from phlo.inspect import history as snapshots
 
-    lake, pin = _state(ref, as_of)
+    lake, pin = state(ref, as_of)
     found = snapshots(lake.catalog, pin, name, limit)
     if as_json:
         click.echo(dump(found))
@@ -101,52 +98,8 @@ def relocate() -> None:
     click.echo(f"Rewrote {plural(count, 'file')}." if count else "The tables are where they were; nothing to mend.")
 
 
-@click.group()
-def rejected() -> None:
-    """Look at the rows that validation refused."""
-
-
-@rejected.command("list")
-@state_options
-def list_rejected(ref: str | None, as_of: str | None, as_json: bool) -> None:
-    """Count the rejected rows of each table, by what is wrong with them."""
-    from phlo.inspect import rejected_summary
-
-    lake, pin = _state(ref, as_of)
-    found = rejected_summary(lake.engine, pin)
-    if as_json:
-        click.echo(dump(found))
-    elif found:
-        rows = [(each.table, each.rows, _days(each), _columns(each), each.example) for each in found]
-        click.echo(table(rows, ["table", "rows", "days", "columns", "for example"]))
-    else:
-        say(f"There are no rejected rows on {pin.ref}.")
-
-
-@rejected.command("show")
-@click.argument("name", metavar="TABLE")
-@click.option("--partition", metavar="DATE", help="Only the rows of this UTC day (YYYY-MM-DD).")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Show that many rows.")
-@state_options
-def show_rejected(
-    name: str, partition: str | None, limit: int, ref: str | None, as_of: str | None, as_json: bool
-) -> None:
-    """Show a table's rejected rows and the reasons, newest partitions first."""
-    from phlo.declarations import parse_partition
-    from phlo.inspect import rejected_rows
-
-    day = parse_partition(partition) if partition else None
-    lake, pin = _state(ref, as_of)
-    found = rejected_rows(lake.engine, pin, name, limit=limit + 1, partition=day)
-    if as_json:
-        click.echo(dump(found[:limit]))
-    elif found:
-        _print_rejected(found[:limit], more=len(found) > limit)
-    else:
-        say(f"{name} has no rejected rows{f' on {day}' if day else ''}.")
-
-
-def _state(ref: str | None, as_of: str | None) -> tuple[Lake, Pin]:
+def state(ref: str | None, as_of: str | None) -> tuple[Lake, Pin]:
+    """Resolve what ``state_options`` ask for."""
     if ref and as_of:
         raise click.UsageError("--as-of reads main's history; leave out --ref")
     lake = current_lake()
@@ -187,33 +140,6 @@ def _statistics(found: Description) -> Iterator[str]:
 def _aligned(pairs: list[tuple[str, str]]) -> list[str]:
     width = max((len(left) for left, _ in pairs), default=0)
     return [f"{left:<{width}}  {right}" for left, right in pairs]
-
-
-def _print_rejected(rows: list[RejectedRow], *, more: bool) -> None:
-    shown = [(each.partition or "", each.reason, _short(dump(_bad_first(each)))) for each in rows]
-    click.echo(table(shown, ["partition", "reason", "row"]))
-    note = "; there are more: --limit shows them, --json shows rows whole" if more else ""
-    say(f"({plural(len(rows), 'row')}{note})")
-
-
-def _bad_first(found: RejectedRow) -> dict[str, Any]:
-    """The row with the fields that are wrong in front: a long row is cut."""
-    bad = {name: found.row[name] for name in found.column.split(", ") if name in found.row}
-    return bad | found.row
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= WIDE else f"{text[: WIDE - 1]}…"
-
-
-def _days(found: RejectedTable) -> str:
-    if found.first is None:
-        return ""
-    return str(found.first) if found.first == found.last else f"{found.first} to {found.last}"
-
-
-def _columns(found: RejectedTable) -> str:
-    return ", ".join(f"{name} ({count:,})" for name, count in found.columns)
 
 
 def _count(value: int | None) -> str:

@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "history": ("phlo.cli.ref:history", "Show what was published when."),
     "undo": ("phlo.cli.ref:undo", "Move everything back to before a publish."),
     "catalog": ("phlo.cli.catalog:catalog", "Look at tables and their snapshots."),
-    "rejected": ("phlo.cli.catalog:rejected", "Look at the rows that validation refused."),
+    "rejected": ("phlo.cli.rejected:rejected", "Look at the rows that validation refused, and replay them."),
     "doctor": ("phlo.cli.doctor:doctor", "Check the installation and the project."),
 }
 

@@ -91,7 +91,8 @@ class DuckDBEngine:
     ) -> Written:
         """Bring rows into a table on a ref in one snapshot, creating or evolving the table first.
 
-        ``merge`` updates by ``keys``. ``append`` and ``replace`` replace the rows of ``partitions``; without these,
+        ``merge`` updates by ``keys``, ``insert`` adds rows and replaces none. ``append`` and ``replace`` replace the
+        rows of ``partitions``; without these,
         or where the table has no ``partition_date``, ``replace`` replaces all rows, and so does ``append`` where the
         table has no ``partition_date``. Raises ``SchemaMismatch`` before anything is written.
         """
@@ -102,7 +103,7 @@ class DuckDBEngine:
         if mode == "merge":
             return merge.merge(table, rows, keys, deduplication=deduplication, limits=limits)
         dated = PARTITION_COLUMN in table.schema().column_names
-        if mode == "append" and dated and not partitions:
+        if mode == "insert" or (mode == "append" and dated and not partitions):
             return merge.append(table, rows, limits=limits)
         return merge.replace(table, rows, partitions if dated else (), limits=limits)
 

@@ -59,6 +59,15 @@ class Batch:
     reasons: dict[int, list[Reason]]
     source: Sequence[str] | pa.RecordBatch
 
+    def without(self, bad: list[int]) -> pa.Table:
+        """The rows but some."""
+        import pyarrow as pa
+
+        if not bad:
+            return self.table
+        sound = [row for row in range(self.table.num_rows) if row not in self.reasons]
+        return self.table.take(pa.array(sound, pa.int64()))
+
     def rows(self, numbers: list[int]) -> list[str]:
         """Some rows as JSON, with every field the source gave them."""
         import pyarrow as pa
@@ -83,6 +92,14 @@ def rejected_schema(*, partitioned: bool) -> pa.Schema:
     )
 
 
+def stamp_of(partition: dt.date | None, load_id: str, loaded_at: dt.datetime) -> dict[str, pa.Scalar]:
+    """Phlo's columns, as they are in every row of a load."""
+    import pyarrow as pa
+
+    stamp = {LOAD_ID: pa.scalar(load_id), LOADED_AT: pa.scalar(loaded_at, pa.timestamp("us", "UTC"))}
+    return stamp | ({PARTITION: pa.scalar(partition, pa.date32())} if partition else {})
+
+
 def validate(
     staged: Rows, schema: TableSchema, ingestion: Ingestion, good: Spool, rejected: Spool, reporter: Reporter
 ) -> Validated:
@@ -91,7 +108,7 @@ def validate(
     Raises ``SchemaError`` when the schema itself can't be applied: then nothing is known about the rows.
     """
     check_keys(ingestion, schema)
-    stamp = _stamp(staged.partition if ingestion.partitioned else None, staged.load_id, staged.staged_at)
+    stamp = stamp_of(staged.partition if ingestion.partitioned else None, staged.load_id, staged.staged_at)
     merging = ingestion.merge_strategy == "merge"
     judge = Judge(schema, _key_columns(ingestion), reporter, merging=merging)
     for kind, batch in staged.batches(BATCH):
@@ -151,14 +168,24 @@ class Judge:
         }
 
     def take(
-        self, source: Sequence[str] | pa.RecordBatch, good: Spool, rejected: Spool, stamp: Mapping[str, pa.Scalar]
+        self,
+        source: Sequence[str] | pa.RecordBatch,
+        good: Spool,
+        rejected: Spool,
+        stamp: Mapping[str, pa.Scalar],
+        rejected_stamp: Mapping[str, pa.Scalar] | None = None,
     ) -> None:
-        """Judge a batch and put its rows where they belong."""
+        """Judge a batch and put its rows where they belong, with Phlo's columns (rejected ones with their own)."""
         batch = self._cast(source)
         self._check(batch)
         for names, seen in self._seen.items():
             self._check_unique(batch, names, seen)
-        self._sort(batch, good, rejected, stamp)
+        bad = sorted(batch.reasons)
+        self.found.rejected += len(bad)
+        self.found.good += batch.table.num_rows - len(bad)
+        good.append(_stamped(batch.without(bad), stamp, good.schema))
+        if bad:
+            self._reject(batch, bad, rejected, rejected_stamp or stamp)
 
     def _cast(self, source: Sequence[str] | pa.RecordBatch) -> Batch:
         """The first pass."""
@@ -231,17 +258,10 @@ class Judge:
             if name not in known and len(column) > column.null_count:
                 self.found.extra_fields[name] += len(column) - column.null_count
 
-    def _sort(self, batch: Batch, good: Spool, rejected: Spool, stamp: Mapping[str, pa.Scalar]) -> None:
+    def _reject(self, batch: Batch, bad: list[int], rejected: Spool, stamp: Mapping[str, pa.Scalar]) -> None:
+        """File the bad rows with their reasons, and note their keys."""
         import pyarrow as pa
 
-        bad = sorted(batch.reasons)
-        self.found.rejected += len(bad)
-        self.found.good += batch.table.num_rows - len(bad)
-        if not bad:
-            good.append(_stamped(batch.table, stamp, good.schema))
-            return
-        sound = [row for row in range(batch.table.num_rows) if row not in batch.reasons]
-        good.append(_stamped(batch.table.take(pa.array(sound, pa.int64())), stamp, good.schema))
         for reasons in batch.reasons.values():
             self.found.reasons.update({reason.kind for reason in reasons})
         filed = {
@@ -300,13 +320,6 @@ def _with_system(schema: pa.Schema, *, partitioned: bool) -> pa.Schema:
         if name != PARTITION or partitioned:
             schema = schema.append(pa.field(name, kind))
     return schema
-
-
-def _stamp(partition: dt.date | None, load_id: str, loaded_at: dt.datetime) -> dict[str, pa.Scalar]:
-    import pyarrow as pa
-
-    stamp = {LOAD_ID: pa.scalar(load_id), LOADED_AT: pa.scalar(loaded_at, pa.timestamp("us", "UTC"))}
-    return stamp | ({PARTITION: pa.scalar(partition, pa.date32())} if partition else {})
 
 
 def _stamped(table: pa.Table, stamp: Mapping[str, pa.Scalar], schema: pa.Schema) -> pa.Table:

@@ -78,10 +78,19 @@ def write_loads(
     todo = sorted(
         (each for each in staged if each.load_id not in recorded), key=lambda each: each.partition or dt.date.min
     )
-    schema = _schema(ingestion, todo, catalog, ref)
+    schema = schema_of(ingestion, todo, catalog, ref)
     for group in _snapshots(ingestion, todo):
         done += _write(ingestion, group, schema, _Lake(engine, catalog, ref), reporter)
     return sorted(done, key=lambda load: load.partition or "")
+
+
+def schema_of(ingestion: Ingestion, staged: Sequence[Rows], catalog: Catalog, ref: str) -> TableSchema:
+    """The columns to validate by: the model's, or what the rows and the table have."""
+    if ingestion.validation_schema is not None:
+        return read_model(ingestion.validation_schema)
+    exists = ingestion.table in catalog.pin(ref).tables
+    known = catalog.load(ingestion.table, ref).schema().as_arrow() if exists else None
+    return infer_schema(ingestion, staged, known)
 
 
 def summarize(loads: Iterable[Loaded]) -> list[Loaded]:
@@ -236,15 +245,6 @@ class _Lake:
         return self.engine.write(
             name, rows.contents(), self.ref, mode=mode, keys=keys, partitions=days, deduplication=deduplication
         )
-
-
-def _schema(ingestion: Ingestion, staged: Sequence[Rows], catalog: Catalog, ref: str) -> TableSchema:
-    """The columns to validate by: the model's, or what the rows and the table have."""
-    if ingestion.validation_schema is not None:
-        return read_model(ingestion.validation_schema)
-    exists = ingestion.table in catalog.pin(ref).tables
-    known = catalog.load(ingestion.table, ref).schema().as_arrow() if exists else None
-    return infer_schema(ingestion, staged, known)
 
 
 def _snapshots(ingestion: Ingestion, staged: Sequence[Rows]) -> list[Sequence[Rows]]:
