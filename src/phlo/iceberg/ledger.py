@@ -13,7 +13,7 @@ from phlo.protocols import MAIN, Load
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
 
 def record(connection: Connection, ref: str, load: Load) -> None:
@@ -84,7 +84,7 @@ def _chain(connection: Connection) -> Iterator[int]:
     """From the newest publish back; an undo leads to the state that it restored."""
     row = layout.publishes.c
     undos = select(row.seq, row.restores).where(row.restores.is_not(None))
-    restores: dict[int, int] = dict(map(tuple, connection.execute(undos)))
+    restores = {undo.seq: undo.restores for undo in connection.execute(undos)}
     seq = refs.head(connection)
     while seq:
         if seq not in restores:
@@ -97,7 +97,7 @@ def _loaded(connection: Connection) -> dict[int, list[Any]]:
     found: dict[int, list[Any]] = {}
     row = layout.loads.c
     columns = (row.seq, row.table_name, row.partition, row.load_id, *(row[count] for count in layout.COUNTS))
-    for values in map(tuple, connection.execute(select(*columns))):
+    for values in _tuples(connection, select(*columns)):
         found.setdefault(values[0], []).append(values)
     return found
 
@@ -110,10 +110,14 @@ def _begun_anew(connection: Connection) -> dict[int, set[str]]:
     changed = select(row.seq, row.name, row.before, row.after).where(
         row.kind == "table", row.before.is_not(None), of_loaded
     )
-    for seq, name, before, after in map(tuple, connection.execute(changed)):
+    for seq, name, before, after in _tuples(connection, changed):
         if after is None or files.location(before) != files.location(after):
             found.setdefault(seq, set()).add(name)
     return found
+
+
+def _tuples(connection: Connection, query: Select[Any]) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in connection.execute(query)]
 
 
 def _load(row: Any) -> Load:
