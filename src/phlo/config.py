@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     dbt_project: str = Field("transforms/dbt", description="Folder of the dbt project.")
     keep_failed: int = Field(3, ge=0, description="How many failed refs are kept for each selection.")
     keep_failed_days: int = Field(7, ge=0, description="How many days failed refs are kept.")
+    history_days: int = Field(30, ge=0, description="How many days of main's past `phlo maintain` keeps readable.")
     schedule_timezone: str = Field("UTC", description="The time zone that `cron` is read in, such as Europe/Berlin.")
     concurrent_runs: int = Field(1, ge=1, description="How many runs the server lets work at once; others are queued.")
 

@@ -175,7 +175,8 @@ def _names(changes: Iterable[Change]) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= WIDE else f"{text[:WIDE]}…"
+    line = text.partition("\n")[0]
+    return line if len(line) <= WIDE else f"{line[:WIDE]}…"
 
 
 def _rows(loads: Iterable[Load]) -> int:

@@ -18,7 +18,7 @@ from pyiceberg.typedef import Record
 from sqlalchemy import func, literal, select
 
 from phlo.errors import MissingTableFiles, NotRelocatable
-from phlo.iceberg import files, layout
+from phlo.iceberg import files, layout, states
 from phlo.iceberg.database import connect, facts
 from phlo.iceberg.leases import live_runs
 
@@ -37,6 +37,7 @@ POINTERS = (
     (layout.bases, layout.bases.c.pointer),
     (layout.changes, layout.changes.c.before),
     (layout.changes, layout.changes.c.after),
+    (layout.meta, layout.meta.c.value),  # the folders of dropped tables
 )
 
 DATA = 0
@@ -178,7 +179,8 @@ def _pointers(connection: Connection) -> Iterator[tuple[str, str]]:
     bases = select(layout.bases.c.name, layout.bases.c.pointer).where(layout.bases.c.kind == "table")
     for row in connection.execute(bases).all():
         yield row.name, row.pointer
-    for change in connection.execute(select(layout.changes).where(layout.changes.c.kind == "table")).all():
+    column, kept = layout.changes.c, states.kept_from(connection)  # maintenance may have deleted what is older
+    for change in connection.execute(select(layout.changes).where(column.kind == "table", column.seq > kept)).all():
         for pointer in (change.before, change.after):
             if pointer is not None:
                 yield change.name, pointer

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import and_, literal, select
 
+from phlo.errors import HistoryExpired
 from phlo.iceberg import layout
+from phlo.iceberg.files import location
 from phlo.iceberg.names import split
 from phlo.protocols import MAIN, Change, View
 
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Select, Table
 
 Kind = Literal["table", "view"]
+
+KEPT_FROM = "kept_from"
+DROPPED = "dropped "
+"""Keys of what the catalog knows of itself."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,10 @@ def base(connection: Connection, ref: str) -> State:
 
 
 def at(connection: Connection, seq: int) -> State:
-    """Walk main back to the state that publish ``seq`` left."""
+    """Walk main back to the state that publish ``seq`` left; raise ``HistoryExpired`` where its files may be gone."""
+    kept = kept_from(connection)
+    if seq < kept:
+        raise HistoryExpired(seq=seq, first=kept)
     state, row = current(connection, MAIN), layout.changes.c
     later = select(layout.changes).where(row.seq > seq).order_by(row.seq.desc())
     for change in connection.execute(later):
@@ -81,6 +91,34 @@ def at(connection: Connection, seq: int) -> State:
         elif state.get(change.name) == Entry(change.kind, change.after):
             del state[change.name]  # unless it is already what its other kind was before
     return state
+
+
+def kept_from(connection: Connection) -> int:
+    """The first publish whose state is kept; maintenance deletes the files of those before."""
+    value = connection.scalar(select(layout.meta.c.value).where(layout.meta.c.key == KEPT_FROM))
+    return int(value or 0)
+
+
+def expire(connection: Connection, seq: int) -> None:
+    """Keep main's past from publish ``seq`` on; it never comes back."""
+    if seq > kept_from(connection):
+        connection.execute(layout.meta.delete().where(layout.meta.c.key == KEPT_FROM))
+        connection.execute(layout.meta.insert(), {"key": KEPT_FROM, "value": str(seq)})
+
+
+def dropped(connection: Connection) -> list[str]:
+    """The folders of tables that no log remembers: those of refs that were dropped without being published."""
+    row = layout.meta.c
+    return list(connection.scalars(select(row.value).where(row.key.startswith(DROPPED, autoescape=True))))
+
+
+def forget_dropped(connection: Connection, folders: Iterable[str]) -> None:
+    """Stop remembering such folders: they are gone."""
+    row = layout.meta.c
+    for folder in folders:
+        connection.execute(
+            layout.meta.delete().where(row.key.startswith(DROPPED, autoescape=True), row.value == folder)
+        )
 
 
 def moves(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> list[Move]:
@@ -139,6 +177,7 @@ def remove(connection: Connection, ref: str, name: str, kind: Kind) -> None:
     if kind == "view":
         connection.execute(layout.views.delete().where(row.ref == ref, row.name == name))
     else:
+        _remember(connection, layout.iceberg_tables.c.metadata_location, _is(ref, name))
         connection.execute(layout.iceberg_tables.delete().where(_is(ref, name)))
 
 
@@ -159,6 +198,7 @@ def branch(connection: Connection, ref: str) -> None:
 
 def forget(connection: Connection, ref: str) -> None:
     """Take every name off a ref, and its base."""
+    _remember(connection, layout.iceberg_tables.c.metadata_location, layout.iceberg_tables.c.catalog_name == ref)
     connection.execute(layout.iceberg_tables.delete().where(layout.iceberg_tables.c.catalog_name == ref))
     connection.execute(layout.views.delete().where(layout.views.c.ref == ref))
     connection.execute(layout.bases.delete().where(layout.bases.c.ref == ref))
@@ -177,6 +217,16 @@ def view(pointer: str) -> View:
     """
     read = json.loads(pointer)
     return View(read["sql"], tuple((name, kind) for name, kind in read["columns"]))
+
+
+def _remember(connection: Connection, pointer: ColumnElement[str], which: ColumnElement[bool]) -> None:
+    """Note where tables that leave a ref have their files, unless main has them there: maintenance looks for them."""
+    found = {location(path) for path in connection.scalars(select(pointer).where(which))}
+    main = select(pointer).where(layout.iceberg_tables.c.catalog_name == MAIN)
+    new = found - {location(path) for path in connection.scalars(main)} - set(dropped(connection) if found else ())
+    if new:
+        rows = [{"key": f"{DROPPED}{uuid.uuid4().hex}", "value": folder} for folder in sorted(new)]
+        connection.execute(layout.meta.insert(), rows)
 
 
 def _pointer(entry: Entry | None, kind: str) -> str | None:

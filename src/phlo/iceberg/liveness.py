@@ -1,0 +1,173 @@
+"""Which files the catalog can still reach: from main, every ref and its base, and main's past within retention.
+
+A file is live as long as any snapshot of a live metadata file lists it, so that no table ever names a file that is
+gone. What is not live stays so: refs branch off main alone, and main moves to a ref, or back to a state that is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyiceberg.io.pyarrow import PyArrowFileIO
+from pyiceberg.manifest import read_manifest_list
+from sqlalchemy import func, select
+
+from phlo.errors import MissingTableFiles
+from phlo.iceberg import layout, states
+from phlo.iceberg.database import now, stamp
+from phlo.iceberg.files import CLOCKS_MAY_DIFFER, location
+from phlo.iceberg.leases import live_runs
+from phlo.iceberg.tables import local_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from sqlalchemy import Connection
+
+GRACE = timedelta(hours=1)
+"""Younger files are left alone whatever reaches them: somebody may write them without a lease."""
+
+
+@dataclass(frozen=True)
+class Roots:
+    """Where reachability begins."""
+
+    pointers: Mapping[str, str]
+    """Live metadata files, and the table of each."""
+    locations: frozenset[str]
+    """Every table folder that this catalog made; others in the warehouse are somebody else's."""
+    before: datetime
+    """Files written later may belong to a run that goes on."""
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """A file that nothing reaches."""
+
+    path: Path
+    size: int
+
+
+def roots(connection: Connection, grace: timedelta = GRACE) -> Roots:
+    """Read what the catalog points to, all at one time."""
+    kept = states.kept_from(connection)
+    pointers = dict(_pointers(connection, kept))
+    for name, entry in states.at(connection, kept).items():
+        if entry.kind == "table":
+            pointers[entry.pointer] = name
+    known = {location(pointer) for pointer, _ in _pointers(connection, 0)}
+    return Roots(pointers, frozenset({*known, *states.dropped(connection)}), _before(connection, grace))
+
+
+def orphans(found: Roots) -> list[Orphan]:
+    """List the files that nothing reaches; raise ``MissingTableFiles`` if a live one is not there."""
+    live = reach(found.pointers)
+    oldest = found.before.timestamp()
+    missing = dict(found.pointers)
+    loose = []
+    for folder in sorted(found.locations):
+        for path, status in _files(folder):
+            missing.pop(path, None)
+            if path not in live and status.st_mtime < oldest:
+                loose.append(Orphan(Path(path), status.st_size))
+    for path, name in missing.items():  # then paths are not spelled as we think, and everything would look loose
+        raise MissingTableFiles(name=name, file=path)
+    return loose
+
+
+def reach(pointers: Mapping[str, str]) -> set[str]:
+    """List every file that metadata files name: manifest lists, manifests, data, deletes and statistics."""
+    walk = _Walk()
+    for pointer, name in pointers.items():
+        try:
+            walk.metadata(pointer)
+        except FileNotFoundError as error:
+            raise MissingTableFiles(name=name, file=error.filename or pointer) from error
+    return walk.seen
+
+
+@dataclass
+class _Walk:
+    """Reads each metadata file, manifest list and manifest once."""
+
+    seen: set[str] = field(default_factory=set)
+    io: PyArrowFileIO = field(default_factory=PyArrowFileIO)
+
+    def metadata(self, pointer: str) -> None:
+        self.seen.add(pointer)
+        content: dict[str, Any] = json.loads(Path(pointer).read_text(encoding="utf-8"))
+        for kind in ("statistics", "partition-statistics"):
+            self.seen |= {local_path(each["statistics-path"]) for each in content.get(kind, [])}
+        for snapshot in content.get("snapshots", []):
+            self._manifest_list(local_path(snapshot["manifest-list"]))
+
+    def _manifest_list(self, path: str) -> None:
+        if path in self.seen:
+            return
+        self.seen.add(path)
+        for manifest in read_manifest_list(self.io.new_input(path)):
+            if (own := local_path(manifest.manifest_path)) not in self.seen:
+                self.seen.add(own)
+                entries = manifest.fetch_manifest_entry(self.io, discard_deleted=True)
+                self.seen |= {local_path(entry.data_file.file_path) for entry in entries}
+
+
+def _pointers(connection: Connection, kept: int) -> Iterator[tuple[str, str]]:
+    """Every metadata file, and its table, that refs, their bases, and main after publish ``kept`` point to."""
+    table = layout.iceberg_tables.c
+    for row in connection.execute(select(table.metadata_location, table.table_namespace, table.table_name)).all():
+        yield row[0], f"{row[1]}.{row[2]}"
+    base, change = layout.bases.c, layout.changes.c
+    for row in connection.execute(select(base.pointer, base.name).where(base.kind == "table")).all():
+        yield row[0], row[1]
+    later = (change.kind == "table", change.seq > kept)
+    for column in (change.before, change.after):
+        for row in connection.execute(select(column, change.name).where(*later, column.is_not(None))).all():
+            yield row[0], row[1]
+
+
+def _before(connection: Connection, grace: timedelta) -> datetime:
+    """The time before which no run that goes on has written: its lease is older than its files."""
+    row, runs = layout.leases.c, sorted(live_runs(connection))
+    first = connection.scalar(select(func.min(row.since)).where(row.run_id.in_(runs))) if runs else None
+    moment = datetime.fromisoformat(now(connection))
+    return min(moment - grace, datetime.fromisoformat(first) - CLOCKS_MAY_DIFFER if first else moment)
+
+
+def kept_at(connection: Connection, cutoff: datetime) -> int:
+    """Tell the last publish at or before a time, whose state is still to be read; 0 before the first."""
+    row = layout.publishes.c
+    return connection.scalar(select(func.max(row.seq)).where(row.at_utc <= stamp(cutoff))) or 0
+
+
+def _files(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            try:
+                yield str(path), path.lstat()
+            except FileNotFoundError:  # a writer took its draft back
+                continue
+
+
+def is_gone(folder: str) -> bool:
+    """Whether a table's folder is not there any more."""
+    return not Path(folder).exists()
+
+
+def remove(loose: Iterable[Orphan], dead: Iterable[str]) -> int:
+    """Delete orphans, and the folders of tables that nothing reaches any more; return how many bytes that frees."""
+    freed = 0
+    for orphan in loose:
+        orphan.path.unlink(missing_ok=True)
+        freed += orphan.size
+    for folder in dead:
+        for parent, _, names in os.walk(folder, topdown=False):
+            if not names and not any(Path(parent).iterdir()):
+                Path(parent).rmdir()
+    return freed

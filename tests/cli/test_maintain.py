@@ -1,0 +1,52 @@
+"""`phlo maintain` shows its plan, asks, and leaves every table as it was."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.conftest import Shop
+
+DAYS = [f"2024-01-{day:02}" for day in range(20, 24)]
+
+
+def load(shop: Shop) -> None:
+    for day in DAYS[:2]:
+        shop.deliver(day, [{"id": day, "n": 1}])
+        assert shop.call("materialize", "readings", "--partition", day).code == 0
+
+
+def test_the_plan_comes_first_and_nothing_happens_without_a_yes(shop: Shop) -> None:
+    load(shop)
+    orphan = next((shop.root / ".phlo/state/warehouse/raw").glob("readings-*")) / "data" / "lost.parquet"
+    orphan.write_bytes(b"x" * 2048)
+    old = time.time() - 7200
+    os.utime(orphan, (old, old))
+    planned = shop.call("maintain", "--dry-run")
+    assert planned.code == 0
+    assert planned.out == (
+        "Failed refs to drop: none\n"
+        "The past of main is kept whole (history_days = 30)\n"
+        "Tables to tidy: none\n"
+        "Files that nothing reaches: 1 (2.0 KiB)\n"
+    )
+    assert shop.call("maintain").code != 0  # nobody there to answer
+    assert orphan.exists()
+    done = shop.call("maintain", "--yes")
+    assert "Dropped 0 refs, tidied 0 tables, deleted 1 file (2.0 KiB) and 0 old journals of runs." in done.out
+    assert not orphan.exists()
+    assert shop.read("SELECT id FROM raw.readings ORDER BY id") == [{"id": day} for day in DAYS[:2]]
+
+
+def test_journals_and_staging_beyond_retention_go(shop: Shop) -> None:
+    load(shop)
+    state = shop.root / ".phlo" / "state"
+    journal = next((state / "runs").glob("*.jsonl"))
+    old = time.time() - 31 * 86400
+    os.utime(journal, (old, old))
+    record = shop.call("maintain", "--json").records
+    assert (record["files"], record["left"]) == (0, [])
+    assert not journal.exists()
+    assert len(list((state / "runs").glob("*.jsonl"))) == 1
