@@ -32,6 +32,11 @@ class PhloError(Exception):
         self.next_step = self.hint.format_map(values)
         super().__init__(_counted(self.message, values).format_map(values))
 
+    def __init_subclass__(cls) -> None:
+        """Name the import path in tracebacks and docs: in which module of the package it stands is nobody's business."""
+        if cls.__module__.startswith("phlo.errors."):
+            cls.__module__ = "phlo.errors"
+
 
 def _counted(template: str, values: Mapping[str, object]) -> str:
     """Decide each ``{count} thing(s)`` of a template by the number it counts.
