@@ -33,7 +33,7 @@ class PhloError(Exception):
         super().__init__(_counted(self.message, values).format_map(values))
 
     def __init_subclass__(cls) -> None:
-        """Name the import path in tracebacks and docs: in which module of the package it stands is nobody's business."""
+        """Name the import path in tracebacks and docs, in whichever module of the package it stands."""
         if cls.__module__.startswith("phlo.errors."):
             cls.__module__ = "phlo.errors"
 

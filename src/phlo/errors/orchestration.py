@@ -16,7 +16,7 @@ class RunNotOpened(OrchestrationError):
 
     code = "run-not-opened"
     message = "The Dagster run `{run}` has no ref: it was not started by the executor of this project's jobs"
-    hint = "launch it in the UI or with `phlo materialize`; `materialize()` and `execute_in_process()` pass the executor by"
+    hint = "launch it in the UI or with `phlo materialize`; `materialize()` and `execute_in_process()` bypass it"
 
 
 class StepsFailed(OrchestrationError):
