@@ -49,14 +49,15 @@ def run(lake: Lake, reporter: SilentReporter, *names: str) -> None:
     execute(lake, make_plan(lake, names, [DAY]), reporter)
 
 
-def cannot_release(self: Leases, token: str) -> None:
-    raise CatalogUnavailable(uri="sqlite:///x", detail="database is locked")
+def cannot_release(self: Leases, connection: object) -> None:
+    if self._unreleased:
+        raise CatalogUnavailable(uri="sqlite:///x", detail="database is locked")
 
 
 def test_a_lease_that_can_not_be_given_back_does_not_undo_a_publish(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Leases, "_release", cannot_release)
+    monkeypatch.setattr(Leases, "_forget_unreleased", cannot_release)
     lake, reporter = open_lake(shop.root), SilentReporter()
     run(lake, reporter, "events")
     assert len(lake.catalog.publishes()) == 1
@@ -66,7 +67,7 @@ def test_a_lease_that_can_not_be_given_back_does_not_undo_a_publish(
 def test_a_run_that_fails_says_why_though_its_lease_can_not_be_given_back(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Leases, "_release", cannot_release)
+    monkeypatch.setattr(Leases, "_forget_unreleased", cannot_release)
     (shop.root / "source" / f"{DAY}.json").mkdir()
     with pytest.raises(SourceFunctionFailed):
         run(open_lake(shop.root), SilentReporter(), "readings")

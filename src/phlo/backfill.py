@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from phlo.declarations import today
+from phlo.declarations import EXTRACTING, today
 from phlo.pipeline import execute
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from phlo.declarations import Quality, Reporter
     from phlo.pipeline import Run
@@ -23,56 +23,105 @@ CHUNK = 31
 
 @dataclass(frozen=True)
 class Backfill:
-    """The runs of a backfill, and the days that main already has."""
+    """The runs of a backfill, and what main already has."""
 
     chunks: tuple[Plan, ...]
     skipped: tuple[dt.date, ...]
+    """Days of which nothing needs to be loaded."""
+    gaps: int = 0
+    """Loads left out of days of which others are loaded."""
+
+    @property
+    def loads(self) -> int:
+        """How many partitions are to be loaded, of all tables."""
+        return sum(len(chunk.loads) for chunk in self.chunks)
+
+    @property
+    def days(self) -> tuple[dt.date, ...]:
+        """The days to load, ascending."""
+        return tuple(day for chunk in self.chunks for day in chunk.days)
 
 
-def plan_backfill(lake: Lake, plan: Plan, *, force: bool = False, chunk: int = CHUNK) -> Backfill:
-    """Split a plan into chunks, leaving out the days that main's ledger holds for every one of its ingestions.
+def plan_backfill(lake: Lake, plan: Plan, *, force: bool = False, chunk: int | None = None) -> Backfill:
+    """Split a plan into chunks of so many days, leaving out what main's ledger holds: each table's days by themselves.
 
     A day that was published before it was over is not left out, and so never today; ``force`` leaves out nothing.
     Ingestions without partitions and models run once, with the last chunk.
     """
-    loaded = set() if force else _loaded_when_over(lake)
     tables = [ingestion.table for ingestion in plan.ingestions if ingestion.partitioned]
-
-    def is_done(day: dt.date) -> bool:
-        return day != today() and all((table, day.isoformat()) in loaded for table in tables)
-
-    missing = [day for day in plan.partitions if not is_done(day)]
     if not tables:
         return Backfill((plan,), ())
-    pieces = [missing[start : start + chunk] for start in range(0, len(missing), chunk)]
-    daily = replace(plan, ingestions=tuple(each for each in plan.ingestions if each.partitioned), models=())
-    plans = [replace(daily, partitions=tuple(piece), qualities=_raw_checks(daily)) for piece in pieces]
+    loaded = set() if force else _loaded_when_over(lake)
+    done = {(table, day) for table in tables for day in plan.partitions if (table, day) in loaded and day != today()}
+    missing = [day for day in plan.partitions if not all((table, day) in done for table in tables)]
+    skipped = tuple(day for day in plan.partitions if day not in set(missing))
+    plans = [_chunk(plan, days, done) for days in _pieces(missing, chunk or CHUNK)]
     if plans:
-        plans[-1] = replace(plan, partitions=tuple(pieces[-1]))
+        plans[-1] = replace(plan, partitions=plans[-1].partitions, done=plans[-1].done)
     elif plan.models:
-        plans = [replace(plan, ingestions=tuple(each for each in plan.ingestions if not each.partitioned))]
-    return Backfill(tuple(plans), tuple(day for day in plan.partitions if is_done(day)))
+        plans = [replace(plan, done=frozenset(done))]
+    return Backfill(tuple(plans), skipped, len(done) - len(tables) * len(skipped))
 
 
 def run_backfill(
     lake: Lake, backfill: Backfill, reporter: Reporter, *, wait: bool = True, parallel: int = 1
 ) -> Iterator[Run]:
     """Run the chunks one after another; the ones that are published stay when a later one fails."""
+    overall = Overall(reporter, backfill.loads)
     for number, chunk in enumerate(backfill.chunks, 1):
         if len(backfill.chunks) > 1:
             first, last = chunk.partitions[0], chunk.partitions[-1]
             reporter.step(f"chunk {number} of {len(backfill.chunks)}: {first} to {last}")
-        yield execute(lake, chunk, reporter, wait=wait, parallel=parallel)
+        run = execute(lake, chunk, overall, wait=wait, parallel=parallel)
+        overall.add(len(chunk.loads), sum(load.rows_read for load in run.loads))
+        yield run
 
 
-def _loaded_when_over(lake: Lake) -> set[tuple[str, str]]:
-    """The days of main's ledger that were published after they had ended, by table."""
+class Overall:
+    """Tells the progress of a chunk as that of the whole backfill."""
+
+    def __init__(self, reporter: Reporter, total: int) -> None:
+        self._reporter, self._total = reporter, total
+        self._loads = self._rows = 0
+
+    def add(self, loads: int, rows: int) -> None:
+        """A chunk is published."""
+        self._loads, self._rows = self._loads + loads, self._rows + rows
+
+    def step(self, message: str) -> None:
+        """A step began or ended."""
+        self._reporter.step(message)
+
+    def warn(self, message: str) -> None:
+        """Something a user should see."""
+        self._reporter.warn(message)
+
+    def progress(self, task: str, done: int, total: int, rows: int) -> None:
+        """Some of a chunk's loads are extracted."""
+        if task == EXTRACTING:
+            done, total, rows = done + self._loads, self._total, rows + self._rows
+        self._reporter.progress(task, done, total, rows)
+
+
+def _pieces(days: Sequence[dt.date], chunk: int) -> list[tuple[dt.date, ...]]:
+    return [tuple(days[start : start + chunk]) for start in range(0, len(days), chunk)]
+
+
+def _chunk(plan: Plan, days: tuple[dt.date, ...], done: set[tuple[str, dt.date]]) -> Plan:
+    """The loads of some days alone: of the ingestions that lack one of them."""
+    had = frozenset((table, day) for table, day in done if day in set(days))
+    lacking = tuple(
+        each for each in plan.ingestions if each.partitioned and not all((each.table, day) in had for day in days)
+    )
+    daily = replace(plan, partitions=days, ingestions=lacking, models=(), done=had)
+    return replace(daily, qualities=_raw_checks(daily))
+
+
+def _loaded_when_over(lake: Lake) -> set[tuple[str, dt.date]]:
+    """The tables and days of main's ledger that were published after the day had ended."""
     ended = {load.load_id: publish.at.date() for publish in lake.catalog.publishes() for load in publish.loads}
-    return {
-        (load.table, load.partition)
-        for load in lake.catalog.loads()
-        if load.partition and ended[load.load_id].isoformat() > load.partition
-    }
+    loads = [(load, dt.date.fromisoformat(load.partition)) for load in lake.catalog.loads() if load.partition]
+    return {(load.table, day) for load, day in loads if ended[load.load_id] > day}
 
 
 def _raw_checks(plan: Plan) -> tuple[Quality, ...]:

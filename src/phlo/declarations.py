@@ -150,6 +150,10 @@ def today() -> dt.date:
     return dt.datetime.now(dt.UTC).date()
 
 
+EXTRACTING = "extracting"
+"""The task whose progress counts loads."""
+
+
 class Reporter(Protocol):
     """Whom long work tells how it goes; the command line renders it, tests and libraries may ignore it."""
 

@@ -174,7 +174,7 @@ def load(run: Run) -> None:
     lake, engine = run.lake, run.lake.engine
     with arriving(run.plan.loads, run.id, run.staging, run.reporter, run.parallel) as arrivals:
         for ingestion in run.plan.ingestions:
-            rows = arrivals[ingestion.table_name]
+            rows = arrivals.get(ingestion.table_name, [])
             run.loads += write_loads(ingestion, rows, engine, lake.catalog, run.ref, run.reporter)
 
 

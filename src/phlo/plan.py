@@ -26,6 +26,8 @@ class Plan:
     ingestions: tuple[Ingestion, ...] = ()
     models: tuple[Model, ...] = ()
     qualities: tuple[Quality, ...] = ()
+    done: frozenset[tuple[str, dt.date]] = frozenset()
+    """Tables and days that need no load: a backfill fills gaps."""
 
     @property
     def writes(self) -> tuple[str, ...]:
@@ -40,7 +42,13 @@ class Plan:
             (ingestion, day)
             for ingestion in self.ingestions
             for day in (self.partitions if ingestion.partitioned else (None,))
+            if day is None or (ingestion.table, day) not in self.done
         )
+
+    @property
+    def days(self) -> tuple[dt.date, ...]:
+        """The days that something is loaded of."""
+        return tuple(sorted({day for _, day in self.loads if day is not None}))
 
 
 @dataclass(frozen=True)

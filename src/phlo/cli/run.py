@@ -67,12 +67,17 @@ def run(partition: str | None, **options: Any) -> None:
 )
 @click.option("--end-date", metavar="DATE", help="Last UTC day, included (default: today).")
 @click.option("--force", is_flag=True, help="Load the days again that are already published.")
+@click.option("--chunk", type=click.IntRange(1), metavar="DAYS", help="Days that are published together (default: 31).")
 @run_options
 def backfill(
-    assets: tuple[str, ...], start_date: str | None, end_date: str | None, force: bool, dry_run: bool, no_wait: bool,
-    parallel: int, as_json: bool,
+    assets: tuple[str, ...], start_date: str | None, end_date: str | None, force: bool, chunk: int | None,
+    dry_run: bool, no_wait: bool, parallel: int, as_json: bool,
 ) -> None:  # fmt: skip
-    """Load a range of days, in chunks of 31; days that are already published are skipped, but never today."""
+    """Load a range of days, chunk by chunk; models run once, at the end.
+
+    What main already has is skipped, each table's days by themselves, but never today: run it again after a failure
+    or to fill gaps, and it goes on where it stopped.
+    """
     from phlo.backfill import plan_backfill, run_backfill
     from phlo.plan import make_plan
 
@@ -81,18 +86,20 @@ def backfill(
     lake = current_lake()
     failed = _show_import_failures(lake)
     plan = make_plan(lake, assets)
-    work = plan_backfill(lake, replace(plan, partitions=_range(lake, plan, start_date, end_date)), force=force)
+    whole = replace(plan, partitions=_range(lake, plan, start_date, end_date))
+    work = plan_backfill(lake, whole, force=force, chunk=chunk)
     if work.skipped:
         say(f"Skipping {plural(len(work.skipped), 'day')} already published (--force loads them again).")
+    if work.gaps:
+        say(f"Filling gaps: {plural(work.gaps, 'load')} of other days {'is' if work.gaps == 1 else 'are'} published.")
     if dry_run:
-        for chunk in work.chunks:
-            _show_plan(chunk, as_json)
+        _show_plans(work.chunks, as_json)
         return
     if not work.chunks:
         click.echo(dump([]) if as_json else "Nothing to do: main has every one of these days.")
         click.get_current_context().exit(1 if failed else 0)
-    _warn_of_the_future([day for chunk in work.chunks for day in chunk.partitions])
-    say(f"⚡ Backfilling {' '.join(assets)}: {plural(sum(len(c.partitions) for c in work.chunks), 'day')}...")
+    _warn_of_the_future(work.days)
+    say(f"⚡ Backfilling {' '.join(assets)}: {plural(len(work.days), 'day')}...")
     runs = []
     with _checks_shown():
         for each in run_backfill(lake, work, ConsoleReporter(), wait=not no_wait, parallel=parallel):
@@ -119,7 +126,7 @@ def _run(
         say("There is nothing to run yet; `phlo create-workflow` adds a workflow.")
         return
     if dry_run:
-        _show_plan(plan, as_json)
+        _show_plans([plan], as_json)
         return
     if any(ingestion.partitioned for ingestion in plan.ingestions):
         _warn_of_the_future(plan.partitions)
@@ -171,20 +178,25 @@ def _show_import_failures(lake: Lake) -> bool:
     return bool(failures)
 
 
-def _show_plan(plan: Plan, as_json: bool) -> None:
-    steps = [
-        *(
-            {"step": "load", "table": i.table, "how": f"{i.merge_strategy}, {_span(plan.partitions)}"}
-            for i in plan.ingestions
-        ),
-        *({"step": "transform", "table": m.table, "how": m.materialization} for m in plan.models),
-        *({"step": "check", "table": q.table, "how": "blocking" if q.blocking else "warning"} for q in plan.qualities),
-    ]
+def _show_plans(plans: Sequence[Plan], as_json: bool) -> None:
+    steps = [step for plan in plans for step in _steps(plan)]
     if as_json:
         click.echo(dump(steps))
-    else:
-        click.echo(table([list(step.values()) for step in steps], ["step", "table", "how"]))
-        say("Nothing was run; all of it would be published in one step.")
+        return
+    click.echo(table([list(step.values()) for step in steps], ["step", "table", "how"]))
+    once = "all of it would be published in one step" if len(plans) == 1 else f"in {len(plans)} publishes"
+    say(f"Nothing was run; {once}.")
+
+
+def _steps(plan: Plan) -> Iterator[dict[str, str]]:
+    for ingestion in plan.ingestions:
+        days = [day for each, day in plan.loads if each is ingestion and day is not None]
+        if days or not ingestion.partitioned:
+            how = f"{ingestion.merge_strategy}, {_span(days) if days else 'as a whole'}"
+            yield {"step": "load", "table": ingestion.table, "how": how}
+    yield from ({"step": "transform", "table": m.table, "how": m.materialization} for m in plan.models)
+    for quality in plan.qualities:
+        yield {"step": "check", "table": quality.table, "how": "blocking" if quality.blocking else "warning"}
 
 
 def _span(days: Sequence[dt.date]) -> str:

@@ -9,6 +9,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from phlo.declarations import EXTRACTING
 from phlo.load.stage import stage
 from phlo.load.threads import side_by_side
 from phlo.load.write import load_id
@@ -137,4 +138,4 @@ class _Progress:
         with self._lock:
             self._done += 1
             self._rows += staged.rows
-            self._reporter.progress("extracting", self._done, self._total, self._rows)
+            self._reporter.progress(EXTRACTING, self._done, self._total, self._rows)

@@ -78,6 +78,8 @@ def write_loads(
     todo = sorted(
         (each for each in staged if each.load_id not in recorded), key=lambda each: each.partition or dt.date.min
     )
+    if not todo:
+        return done
     schema = schema_of(ingestion, todo, catalog, ref)
     for group in _snapshots(ingestion, todo):
         done += _write(ingestion, group, schema, _Lake(engine, catalog, ref), reporter)
@@ -251,7 +253,7 @@ def _snapshots(ingestion: Ingestion, staged: Sequence[Rows]) -> list[Sequence[Ro
     """Which loads may share a snapshot: all, but where the first of equal keys counts it is the first of each load."""
     if ingestion.merge_strategy == "merge" and ingestion.deduplication == "first":
         return [[each] for each in staged]
-    return [staged] if staged else []
+    return [staged]
 
 
 def _refuse_other_partitioning(ingestion: Ingestion, catalog: Catalog, ref: str) -> None:
