@@ -34,6 +34,7 @@ def test_a_run_is_published_once_and_only_then_are_its_partitions_materialized(f
     assert "| 0 | 1 |" in shown["preview"]
 
 
+@pytest.mark.slow
 def test_the_journal_of_a_dagster_run_says_what_the_command_line_says(floor: Floor) -> None:
     floor.shop.deliver(DAY, rows(3))
     result = floor.run("readings")
@@ -113,6 +114,7 @@ def test_a_refused_publish_is_replayed_without_asking_the_source_again(floor: Fl
     assert floor.refs == []
 
 
+@pytest.mark.slow
 def test_a_publish_that_is_refused_again_and_again_fails_the_run_and_says_why(floor: Floor) -> None:
     floor.shop.deliver(DAY, rows(3))
     floor.run("events", day="2024-01-19")
@@ -174,6 +176,7 @@ def test_a_ref_that_is_gone_can_not_be_resumed(floor: Floor) -> None:
     assert floor.lake.catalog.publishes() == []
 
 
+@pytest.mark.slow
 def test_all_steps_again_is_a_ref_of_its_own(floor: Floor) -> None:
     (floor.shop.root / "source" / f"{DAY}.json").write_text("{not json")
     failed = floor.run()
@@ -194,6 +197,7 @@ def test_steps_that_no_executor_of_ours_runs_are_refused(floor: Floor) -> None:
     assert floor.lake.catalog.publishes() == []
 
 
+@pytest.mark.slow
 def test_steps_in_processes_of_their_own_are_refused(floor: Floor) -> None:
     with pytest.raises(DagsterInvalidConfigError):
         floor.run(run_config={"execution": {"config": {"multiprocess": {}}}})

@@ -25,6 +25,9 @@ RUN_TAG = "phlo/run"
 REF_TAG = "phlo/ref"
 """The ref that the Dagster run wrote: its own, or that of the run it went on with."""
 
+BY_TAG = "phlo/by"
+"""What executes a run that Dagster did not start: the command line."""
+
 PARTITION_TAG = "dagster/partition"
 RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 RESUMED_TAGS = ("dagster/is_resume_retry", "dagster/is_asset_resume_retry")

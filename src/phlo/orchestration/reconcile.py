@@ -13,7 +13,7 @@ from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus, RunsFilter
 from phlo.orchestration.branch import held_file
 from phlo.orchestration.launcher import is_alive
 from phlo.orchestration.place import this_project
-from phlo.orchestration.plans import RUN_TAG
+from phlo.orchestration.plans import BY_TAG, RUN_TAG
 from phlo.orchestration.publishing import tell
 from phlo.profiles import open_lake
 
@@ -25,7 +25,8 @@ WORKING = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus
 
 def reconcile(instance: DagsterInstance) -> list[str]:
     """Settle every run that seems to work and whose process is gone; return their ids."""
-    dead = [run for run in instance.get_runs(RunsFilter(statuses=WORKING)) if not is_alive(run)]
+    working = instance.get_runs(RunsFilter(statuses=WORKING))
+    dead = [run for run in working if BY_TAG not in run.tags and not is_alive(run)]  # journals say how the others ended
     for run in dead:
         settle(instance, run, "its process ended before the run did")
     return [run.run_id for run in dead]

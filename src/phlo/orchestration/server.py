@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING, Any
 from phlo.errors import PortInUse, ServerRunning
 from phlo.orchestration import place
 from phlo.orchestration.instance import open_instance
+from phlo.orchestration.journals import shown
 from phlo.orchestration.reconcile import reconcile
 from phlo.orchestration.watch import refresh_on_change
+from phlo.profiles import open_lake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -70,6 +72,7 @@ def serve(project: Project, address: Address, say: Say, routes: Sequence[BaseRou
             say(f"Run {run_id[:8]} had died with its process; it is settled.")
         context = stack.enter_context(workspace(instance))
         say(place.found())
+        stack.enter_context(shown(open_lake(project), context, say))
         stack.enter_context(_daemons(context))
         stack.callback(instance.run_launcher.stop)  # type: ignore[attr-defined]  # the one of launcher.py
         stack.enter_context(refresh_on_change(project, context, say))
