@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "undo": ("phlo.cli.ref:undo", "Move everything back to before a publish."),
     "catalog": ("phlo.cli.catalog:catalog", "Look at tables and their snapshots."),
     "rejected": ("phlo.cli.rejected:rejected", "Look at the rows that validation refused, and replay them."),
+    "alerts": ("phlo.cli.alerts:alerts", "List, test and check the rules of alerts."),
     "maintain": ("phlo.cli.maintain:maintain", "Free what nothing needs, and write small files together."),
     "doctor": ("phlo.cli.doctor:doctor", "Check the installation and the project."),
 }

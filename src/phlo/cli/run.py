@@ -101,7 +101,7 @@ def backfill(
     _warn_of_the_future(work.days)
     say(f"⚡ Backfilling {' '.join(assets)}: {plural(len(work.days), 'day')}...")
     runs = []
-    with _checks_shown():
+    with _alerts_checked(lake), _checks_shown():
         for each in run_backfill(lake, work, ConsoleReporter(), wait=not no_wait, parallel=parallel):
             runs.append(_record(each))
             if not as_json:
@@ -131,7 +131,7 @@ def _run(
     if any(ingestion.partitioned for ingestion in plan.ingestions):
         _warn_of_the_future(plan.partitions)
     say(f"⚡ Materializing {name}...")
-    with _checks_shown():
+    with _alerts_checked(lake), _checks_shown():
         done = execute(lake, plan, ConsoleReporter(), wait=not no_wait, parallel=parallel)
     if as_json:
         click.echo(dump(_record(done)))
@@ -268,6 +268,19 @@ def _checks_shown() -> Iterator[None]:
     except ChecksFailed as error:
         _show_failed(error)
         raise
+
+
+@contextmanager
+def _alerts_checked(lake: Lake) -> Iterator[None]:
+    """Look at the rules of alerts when a run has ended, unless it was stopped by hand."""
+    from phlo.alerting import check_after_run
+
+    try:
+        yield
+    except Exception:
+        check_after_run(lake, say)
+        raise
+    check_after_run(lake, say)
 
 
 def _show_failed(error: ChecksFailed) -> None:

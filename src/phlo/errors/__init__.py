@@ -68,8 +68,10 @@ from phlo.errors.orchestration import (
     StepsFailed,
 )
 from phlo.errors.project import (
+    AlertNotSent,
     ChecksUnavailable,
     DuplicateAsset,
+    InvalidAlerting,
     InvalidSetting,
     MissingExtra,
     NoProject,
@@ -133,6 +135,7 @@ from phlo.errors.usage import (
 )
 
 __all__ = [
+    "AlertNotSent",
     "AmbiguousColumn",
     "AmbiguousResource",
     "BeforeFirstPublish",
@@ -152,6 +155,7 @@ __all__ = [
     "HistoryExpired",
     "HooksFailed",
     "Interrupted",
+    "InvalidAlerting",
     "InvalidAnswer",
     "InvalidDate",
     "InvalidDeclaration",

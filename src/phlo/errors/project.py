@@ -89,3 +89,20 @@ class SchemaFileBroken(ProjectError):
     code = "schema-file-broken"
     message = "`{file}` can not be extended (line {line}): {detail}; nothing was written"
     hint = "mend the file and run the command again"
+
+
+class InvalidAlerting(ProjectError):
+    """The file of alert rules is wrong."""
+
+    code = "invalid-alerting"
+    message = "`{file}` is wrong: {where}: {detail}"
+    hint = "mend it; `phlo alerts list` shows what it says"
+
+
+class AlertNotSent(ProjectError):
+    """A destination of alerts could not be told."""
+
+    code = "alert-not-sent"
+    retryable = True
+    message = "`{destination}` was not told: {detail}"
+    hint = "the alert is kept and told later; `phlo alerts test {destination}` tries the destination"

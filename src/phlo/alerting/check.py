@@ -1,0 +1,123 @@
+"""One look at all rules: what began and what is over goes to the outbox, and from there to whom it concerns."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from phlo.alerting.conditions import Facts, Problem, problems
+from phlo.alerting.config import Alerting, Destination, read_config
+from phlo.alerting.outbox import Message, Outbox, Waiting
+from phlo.alerting.send import send
+from phlo.errors import AlertNotSent, PhloError
+from phlo.journal import runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from phlo.profiles import Lake
+
+LOOK_BACK = dt.timedelta(days=30)
+PUBLISHES = 500
+PATIENCE = 10.0
+AFTER_A_RUN = 2.0
+"""Seconds that a destination may take; after a run nobody is to wait for one that is down."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What one look found."""
+
+    firing: tuple[Problem, ...]
+    begun: tuple[Message, ...]
+    over: tuple[Message, ...]
+    not_evaluated: dict[str, str]
+    """Rules that could not be, with the reason."""
+    waiting: tuple[Waiting, ...]
+    """What some destination was not told yet; it is tried again."""
+
+
+def check(lake: Lake, say: Callable[[str], None], *, patience: float = PATIENCE, again: bool = True) -> Checked:
+    """Evaluate every rule, and tell the destinations what changed; with ``again`` also what waits for its time."""
+    config = read_config(lake.project.root)
+    now = dt.datetime.now(dt.UTC)
+    found, broken = _evaluate(config, lake, now)
+    outbox = _outbox(lake)
+    names = [destination.name for destination in config.destinations]
+    to = {rule.name: rule.to or tuple(names) for rule in config.rules}
+    changed = outbox.settle(found, to.keys() - broken.keys(), to, now)
+    outbox.drop(names)
+    deliver(config.destinations, outbox, say, patience=patience, again=again)
+    return Checked(
+        tuple(found),
+        tuple(message for message in changed if message.status == "firing"),
+        tuple(message for message in changed if message.status == "resolved"),
+        broken,
+        tuple(outbox.waiting()),
+    )
+
+
+def check_after_run(lake: Lake, say: Callable[[str], None]) -> None:
+    """Look at the rules when a run has ended, in a moment and without ever failing the run."""
+    try:
+        if read_config(lake.project.root).rules:
+            check(lake, say, patience=AFTER_A_RUN, again=False)
+    except PhloError as error:
+        say(f"warning: alerts were not checked: {error}")
+    except OSError as error:
+        say(f"warning: alerts were not checked: {error.strerror or error}")
+
+
+def deliver(
+    destinations: Sequence[Destination], outbox: Outbox, say: Callable[[str], None], *, patience: float, again: bool
+) -> None:
+    """Tell all destinations side by side what waits for them, and wait for none longer than ``patience``.
+
+    A message that is being sent when time is up counts as waiting: rather told twice than never.
+    """
+    claimed = [(each, outbox.claim(each.name, time.time(), whole=again)) for each in destinations]
+    threads = [
+        threading.Thread(target=_deliver, args=(each, waiting, outbox, say, patience), daemon=True)
+        for each, waiting in claimed
+        if waiting
+    ]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + patience + 1
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+
+
+def _deliver(
+    destination: Destination, waiting: Sequence[Waiting], outbox: Outbox, say: Callable[[str], None], patience: float
+) -> None:
+    for position, each in enumerate(waiting):
+        try:
+            send(destination, each.message, timeout=patience, say=say)
+        except AlertNotSent as error:
+            outbox.failed(waiting[position:], str(error.values["detail"]), time.time())
+            return
+        outbox.sent(each)
+
+
+def _outbox(lake: Lake) -> Outbox:
+    return Outbox(lake.project.state, lake.project.name)
+
+
+def _evaluate(config: Alerting, lake: Lake, now: dt.datetime) -> tuple[list[Problem], dict[str, str]]:
+    def query(sql: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = lake.query(sql).to_pylist()
+        return rows
+
+    facts = Facts(runs(lake.project.state, since=now - LOOK_BACK), lake.catalog.publishes(PUBLISHES), query, now)
+    covered = any(rule.on == "check_failed" and "table" not in rule.options for rule in config.rules)
+    found, broken = [], {}
+    for rule in config.rules:
+        try:
+            found += problems(rule, facts, checks_covered=covered)
+        except PhloError as error:
+            broken[rule.name] = str(error).partition("\n")[0]
+    return found, broken
