@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from phlo.iceberg.bundle import About
     from phlo.protocols import Catalog, Engine, Pin
 
 
@@ -74,6 +75,16 @@ def relocate(project: Project) -> int:
     from phlo.iceberg import relocate as tables
 
     return tables.relocate(*_places(project))
+
+
+def bundle(project: Project, file: Path) -> About:
+    """Pack what a project has published into one file."""
+    from phlo.iceberg.bundle import pack
+
+    uri, _ = _places(project)
+    open_lake(project)  # a moved project is told so
+    moment = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    return pack(uri, file, project.name, project.settings.dialect, moment)
 
 
 def _places(project: Project) -> tuple[str, Path]:

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rejected": ("phlo.cli.rejected:rejected", "Look at the rows that validation refused, and replay them."),
     "alerts": ("phlo.cli.alerts:alerts", "List, test and check the rules of alerts."),
     "maintain": ("phlo.cli.maintain:maintain", "Free what nothing needs, and write small files together."),
+    "bundle": ("phlo.cli.bundle:bundle", "Pack the lake into one file that opens elsewhere."),
     "doctor": ("phlo.cli.doctor:doctor", "Check the installation and the project."),
 }
 

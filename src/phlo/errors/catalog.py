@@ -205,3 +205,19 @@ class MissingTableFiles(CatalogError):
     code = "missing-table-files"
     message = "The file `{file}` of table `{name}` is missing"
     hint = "put the warehouse folder back from a copy, or `phlo undo` to a state whose files are there"
+
+
+class ReadOnlyLake(CatalogError):
+    """A write to a lake that was opened from a bundle."""
+
+    code = "read-only-lake"
+    message = "This lake was opened from a bundle and can only be read: `{uri}`"
+    hint = "write in the project that it was packed in, and pack it again with `phlo bundle`"
+
+
+class BundleBroken(CatalogError):
+    """A file that is no bundle, or not a whole one."""
+
+    code = "bundle-broken"
+    message = "`{file}` can not be opened as a bundle: {detail}"
+    hint = "copy it again, or pack it again with `phlo bundle`"

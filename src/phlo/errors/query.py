@@ -27,6 +27,14 @@ class UnsupportedFunction(QueryError):
     hint = "{fix}"
 
 
+class TypesDiffer(QueryError):
+    """Values of types that the dialect does not bring together."""
+
+    code = "types-differ"
+    message = "Line {line}: `{left}` {sign} `{right}` is not possible"
+    hint = "cast one of them, or write a literal of the other's type: DATE '2024-01-31'"
+
+
 class QueryNotAllowed(QueryError):
     """A query that does more than read the catalog's tables."""
 

@@ -59,6 +59,22 @@ class DataTestsFailed(TransformError):
     hint = '`phlo query --ref {ref} "SELECT …"` looks at the data; a test with `severity: warn` does not stop a run'
 
 
+class PythonModelFailed(TransformError):
+    """A model in Python raised, or returned what is no table."""
+
+    code = "python-model-failed"
+    message = "The model in Python failed: {detail}"
+    hint = "return a pandas frame, an Arrow table or a relation such as dbt.ref(…)"
+
+
+class ConstraintBroken(TransformError):
+    """Rows of a model that break a constraint of its contract."""
+
+    code = "constraint-broken"
+    message = "{count} row(s) of `{table}` break the constraint {constraint}"
+    hint = "mend the model's rows, or the constraint in its yml; nothing was written"
+
+
 class UntypedColumn(TransformError):
     """A model's column that no table can hold."""
 
@@ -108,8 +124,11 @@ class Interrupted(TransformError):
 
 
 class UnsupportedStatement(TransformError):
-    """A hook or macro that runs SQL which is not a query."""
+    """A hook or macro that runs SQL which is neither a query nor a write that a ref can take."""
 
     code = "unsupported-statement"
-    message = "`{statement}` can not run here: dbt's adapter for Phlo runs queries, and materializations write"
-    hint = "write a model for what the statement makes, or leave the hook out"
+    message = "`{statement}` can not run here"
+    hint = (
+        "queries run, and on a run's ref create, drop, insert, delete, update, truncate, alter (columns) and comment; "
+        "write a model for what else the statement makes"
+    )

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import weakref
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -26,6 +26,7 @@ from phlo.errors import (
     CatalogUnsupported,
     MissingExtra,
     ProjectMoved,
+    ReadOnlyLake,
 )
 from phlo.iceberg import layout
 
@@ -38,6 +39,9 @@ BUSY_SECONDS = 60
 """How long a writer waits for the others; a publish takes milliseconds, a suspended process may take longer."""
 
 SQLITE = "sqlite:///"
+SEALED = "sealed"
+"""The key of what a bundled catalog knows of itself."""
+
 CREATION_LOCK = 0x70686C6F
 """Any number: the key of the Postgres lock under which the tables are created."""
 
@@ -49,6 +53,8 @@ class Database:
     engine: Engine
     writer: Engine
     """The same connections; its transactions take the write lock when they begin."""
+    sealed: bool = False
+    """Whether it came from a bundle: nothing may be written."""
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -62,6 +68,8 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open a transaction that commits as a whole when the block ends, and not at all when it raises."""
+        if self.sealed:
+            raise ReadOnlyLake(uri=shown(self.engine.url))
         with translated(self.engine.url), self.writer.begin() as connection:
             yield connection
 
@@ -74,7 +82,7 @@ def open_database(uri: str, root: str) -> Database:
     if not known:
         known = _create(database, root)
     _check(database.engine.url, known, root)
-    return database
+    return replace(database, sealed=SEALED in known)
 
 
 def connect(uri: str) -> Database:
