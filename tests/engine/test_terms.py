@@ -22,7 +22,8 @@ SAID = {
     "SELECT * FROM nowhere": "table `nowhere` does not exist",
     "SELECT x FROM (VALUES 1) a(x), (VALUES 1) b(x)": "column `x` is ambiguous: write `a.x` or `b.x`",
     "SELECT sqrt(x) FROM (VALUES date '2024-01-01') t(x)": "unexpected parameters (date) for function sqrt",
-    "SELECT x + y FROM (VALUES (date '2024-01-01', true)) t(x, y)": "cannot apply operator: date + boolean",
+    "SELECT x + y FROM (SELECT element_at(ARRAY[date '2024-01-01'], 1), element_at(ARRAY[true], 1)) t(x, y)":
+        "cannot apply operator: date + boolean",
     "SELECT (SELECT x FROM (VALUES 1, 2) t(x))": "a subquery that stands for a value returned more than one row",
     "SELECT date_parse(x, '%Y') FROM (VALUES 'q') t(x)": "cannot parse 'q' by its pattern",
     "SELECT json_parse(x) FROM (VALUES 'q') t(x)": "cannot convert value to JSON: \"q\"",

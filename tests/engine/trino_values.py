@@ -8,13 +8,75 @@ import json
 import math
 import re
 import struct
+import uuid
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import duckdb
+
+from phlo.engine.dialect import MACROS, to_duckdb
+from phlo.engine.functions import register
+from phlo.errors import PhloError
+
 _INTEGERS = {"tinyint": "TINYINT", "smallint": "SMALLINT", "integer": "INTEGER", "bigint": "BIGINT"}
 _TYPES = {**_INTEGERS, "real": "FLOAT", "double": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE", "json": "JSON",
           "varbinary": "BLOB", "uuid": "UUID"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Our rows and types, or the words with which the statement was refused."""
+
+    rows: list[Any] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
+    refused: str = ""
+
+
+class Answers:
+    """A DuckDB connection that answers statements of the dialect."""
+
+    def __enter__(self) -> Answers:
+        self.con = duckdb.connect()
+        self.con.execute("SET TimeZone = 'UTC'")
+        self.con.execute(MACROS)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.con.close()
+
+    def to(self, sql: str) -> Answer:
+        """Answer a statement."""
+        try:
+            translated = to_duckdb(sql)
+            register(self.con, translated)
+            cursor = self.con.execute(translated)
+            rows = cursor.fetchall()
+        except (PhloError, duckdb.Error) as error:
+            return Answer(refused=str(error).partition("\n")[0] or type(error).__name__)
+        return Answer(rows, [str(column[1]) for column in cursor.description])
+
+
+def differs(answer: Answer, entry: dict[str, Any]) -> str:
+    """How an answer differs from what Trino returned; empty where it does not."""
+    expected, kinds = entry["rows"], entry["types"]
+    found = answer.rows
+    if "order by" not in entry["sql"].lower():
+        found, expected = sorted(found, key=_by_text), sorted(expected, key=_by_text)
+    texts = "json_array_get" in entry["sql"]  # Trino's JSON is no JSON there
+    kinds = ["varchar" if texts and kind == "json" else kind for kind in kinds]
+    if len(found) != len(expected) or not all(
+        len(row) == len(other) and all(same(a, b, kind) for a, b, kind in zip(row, other, kinds, strict=True))
+        for row, other in zip(found, expected, strict=True)
+    ):
+        return f"{answer.rows} instead of {entry['rows']}"
+    pairs = zip(answer.types, kinds, strict=True)
+    return ", ".join(f"{ours} instead of {theirs}" for ours, theirs in pairs if not same_type(ours, theirs))
+
+
+def _by_text(row: Any) -> list[str]:
+    return [str(cell) for cell in row]
 
 
 def split_type(name: str) -> tuple[str, list[str]]:
@@ -106,7 +168,10 @@ def _text(found: Any, name: str, arguments: list[str]) -> Any:
         return text + " UTC" if name.endswith("zone") else text
     if isinstance(found, dt.time):
         digits = int(arguments[0]) if arguments else 3
-        return found.strftime("%H:%M:%S") + (f".{found.microsecond:06d}"[: digits + 1] if digits else "")
+        zone = dt.datetime.combine(dt.date(2000, 1, 1), found).isoformat()[-6:] if found.tzinfo else ""
+        return found.strftime("%H:%M:%S") + (f".{found.microsecond:06d}"[: digits + 1] if digits else "") + zone
+    if isinstance(found, uuid.UUID):
+        return str(found)
     return found.isoformat() if isinstance(found, dt.date) else found
 
 

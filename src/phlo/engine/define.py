@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Any
 
 from phlo.engine.dialect import MACROS
+from phlo.engine.functions import register
 
 _STATEMENT = re.compile(r"^CREATE OR REPLACE MACRO (\w+).*?;$", re.DOTALL | re.MULTILINE)
 _WORD = re.compile(r"\w+")
+
+
+def define(con: Any, sql: str) -> str:
+    """Make the macros and the Python functions that a translated statement names known to a connection.
+
+    Returns the statement.
+    """
+    con.execute(macros_for(sql))
+    register(con, sql)
+    return sql
 
 
 def macros_for(sql: str) -> str:

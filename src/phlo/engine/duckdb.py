@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from phlo.engine.define import macros_for
+from phlo.engine.define import define
 from phlo.engine.describe import answer, take_explain
 from phlo.engine.dialect import MACROS, parse, tables_in, to_duckdb
 from phlo.engine.failure import explained
@@ -62,7 +62,7 @@ class DuckDBEngine:
         with self.connect(macros="") as con:
             self.bind(con, tables_in(tree), pin)
             statement = to_duckdb(query, dialect)
-            con.execute(macros_for(statement))
+            define(con, statement)
             rows = run(con, f"{explain} {statement}".lstrip(), query)
         return pa.table({"Query Plan": rows["explain_value"]}) if explain else rows
 
@@ -234,7 +234,7 @@ def _rows(con: DuckDBPyConnection, statement: str) -> pa.Table:
 
 def _create_view(con: DuckDBPyConnection, name: str, select: str, sql: str) -> None:
     with explained(sql):
-        con.execute(macros_for(select))
+        define(con, select)
         con.execute(f"CREATE OR REPLACE VIEW {_quoted_name(name)} AS {select}")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from phlo.engine.define import macros_for
+from phlo.engine.define import define
 from phlo.engine.dialect import parse, to_duckdb
 from phlo.engine.duckdb import run
 from phlo.engine.guard import check_read_only
@@ -33,7 +33,7 @@ def query_arrow(sql: str, tables: Mapping[str, pa.Table], dialect: str = "trino"
         for name, table in tables.items():
             con.register(name, table)
         con.execute("SET TimeZone = 'UTC'")
-        con.execute(macros_for(statement))
+        define(con, statement)
         con.execute("SET enable_external_access = false")
         con.execute("SET lock_configuration = true")
         return run(con, statement, sql)

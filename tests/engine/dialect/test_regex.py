@@ -84,7 +84,8 @@ def test_groups_that_may_not_match_are_known(pattern: str, found: tuple[int, boo
         "SELECT regexp_like(x, '(?=a)') FROM raw.t",
         "SELECT regexp_extract(x, '(a)|(b)', 2) FROM raw.t",
         "SELECT regexp_extract(x, '(a)', 2) FROM raw.t",
-        "SELECT regexp_replace(x, 'a', y -> upper(y[1])) FROM raw.t",
+        "SELECT regexp_replace(x, '(a)?b', y -> upper(y[1])) FROM raw.t",
+        "SELECT regexp_replace(x, 'a*', y -> 'b') FROM raw.t",
         "SELECT regexp_split(x, 'a*') FROM raw.t",
     ],
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from phlo.engine.dialect import casts, datetimes, functions, operators, queries, strings
+from phlo.engine.dialect import casts, comparisons, datetimes, functions, operators, queries, sqljson, strings
 from phlo.engine.dialect.functions import known_functions
 from phlo.engine.dialect.macros import macro_sql
 from phlo.engine.dialect.reader import deeply, parse
@@ -22,7 +22,7 @@ __all__ = ["MACROS", "known_functions", "parse", "tables_in", "to_duckdb"]
 MACROS: str = macro_sql()
 """SQL that makes all macros on a DuckDB connection, each after those it calls."""
 
-_REGISTERED = (casts, datetimes, functions, operators, queries, strings)
+_REGISTERED = (casts, comparisons, datetimes, functions, operators, queries, sqljson, strings)
 
 
 @lru_cache(maxsize=1024)

@@ -95,10 +95,15 @@ def _statistic(name: str) -> Aggregate:
     return statistic
 
 
-def _by(name: str, direction: str) -> Aggregate:
+def _by(direction: str) -> Aggregate:
     def by(call: Node, over: Over, t: Translate) -> Node:
         if len(call.expressions) == 3:
-            refuse(call, f"{name} of three arguments", "use array_agg(x ORDER BY y) and slice")
+            x, y, n = call.expressions
+            word = "DESC" if direction == "max" else "ASC"
+            rows = fragment(f"list({{{{'x': {{0}}, 'y': {{1}}}}}} ORDER BY {{1}} {word} NULLS LAST)", t(x), t(y))
+            kept = "list_filter({0}, lambda phlo_r: phlo_r['y'] IS NOT NULL)"
+            template = f"list_transform(nullif({kept}[:{{1}}], []), lambda phlo_r: phlo_r['x'])"
+            return fragment(template, over(rows), t(n))
         return over(native(f"arg_{direction}_null", *(t(operand) for operand in call.expressions)))
 
     return by
@@ -144,8 +149,7 @@ def _group_concat(node: Node, t: Translate) -> Node:
 
 def _listagg(call: exp.GroupConcat, over: Over, t: Translate) -> Node:
     overflow = call.args.get("on_overflow")
-    if isinstance(overflow, exp.OverflowTruncateBehavior):
-        refuse(call, "ON OVERFLOW TRUNCATE", "leave it out: text has no limit here")
+    limit = "phlo_listagg({0})" if isinstance(overflow, exp.OverflowTruncateBehavior) else "{0}"
     separator = call.args.get("separator")
     value, order = call.this, None
     if isinstance(value, exp.Order):
@@ -160,7 +164,25 @@ def _listagg(call: exp.GroupConcat, over: Over, t: Translate) -> Node:
     template = f"string_agg({word}{{0}}, {{1}} ORDER BY {terms})"
     joined = fragment(template, t(value), t(separator) if separator else exp.Literal.string(""),
                       *(t(term) for term in order.expressions))  # fmt: skip
-    return over(joined)
+    return fragment(limit, over(joined))
+
+
+def _reduce_agg(call: Node, over: Over, t: Translate) -> Node:
+    """Fold all values that are not NULL; that states may be combined lets any order do."""
+    step = call.expressions[2] if len(call.expressions) == 4 else None
+    if not isinstance(step, exp.Lambda) or len(step.expressions) != 2:
+        refuse(call, "reduce_agg", "it takes a value, a first state and two functions of two arguments")
+    values = over(native("list", t(call.expressions[0])))
+    state, value = (exp.to_identifier(parameter.name, quoted=True).sql() for parameter in step.expressions)
+    template = (
+        "list_transform([list_filter({0}, lambda phlo_e: phlo_e IS NOT NULL)], lambda phlo_v: CASE WHEN len(phlo_v) > 0"
+        f" THEN list_reduce(phlo_v, lambda {state}, {value}: {{2}}, {{1}}) END)[1]"
+    )
+    return fragment(template, values, t(call.expressions[1]), t(step.this))
+
+
+def _map_union(call: Node, over: Over, t: Translate) -> Node:
+    return native("phlo_map_union", over(native("list", t(call.expressions[0]))))
 
 
 def _extreme(name: str) -> Aggregate:
@@ -187,13 +209,15 @@ AGGREGATES: dict[str, Aggregate] = {
     "count_if": _count_if,
     "sum": _sum,
     "avg": _avg,
-    "max_by": _by("max_by", "max"),
-    "min_by": _by("min_by", "min"),
+    "max_by": _by("max"),
+    "min_by": _by("min"),
     "approx_distinct": _approx_distinct,
     "approx_percentile": _approx_percentile,
     "map_agg": _collected("phlo_map_agg"),
     "multimap_agg": _collected("phlo_multimap_agg"),
     "histogram": _histogram,
     "skewness": _skewness,
+    "reduce_agg": _reduce_agg,
+    "map_union": _map_union,
     **{name: _statistic(name) for name in ("corr", "covar_pop", "covar_samp", "regr_slope", "regr_intercept")},
 }  # fmt: skip

@@ -8,10 +8,12 @@ from sqlglot import exp
 
 from phlo.engine.dialect.calls import call_macro
 from phlo.engine.dialect.kinds import kind_of
-from phlo.engine.dialect.nodes import Node, fragment, native, refuse, text_of
+from phlo.engine.dialect.nodes import Node, fragment, line_of, native, refuse, text, text_of
 from phlo.engine.dialect.rules import Rule, Translate, rule
+from phlo.errors import TypesDiffer
 
 UNITS = ("millisecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year")
+_CLOCK_UNITS = frozenset({"millisecond", "second", "minute", "hour"})
 _UTC = frozenset({"utc", "gmt", "z", "etc/utc", "+00:00", "-00:00"})
 _ZONE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z_/+-]+|UTC|GMT")
 
@@ -153,13 +155,24 @@ def _added(node: Node, t: Translate) -> Node:
     if len(node.expressions) != 3:
         refuse(node, "date_add", "it takes a unit, a number and a time")
     unit = _unit(node)
-    interval = native("phlo_units", exp.Literal.string(unit), t(node.expressions[1]))
-    return moved(node.expressions[2], t(node.expressions[2]), interval)
+    amount, time = node.expressions[1:]
+    kind = kind_of(time)
+    if kind_of(amount).name not in ("", "integer"):
+        raise TypesDiffer(left="date_add", sign="takes an integer, not", right=kind_of(amount).name, line=line_of(node))
+    if kind.name == "date" and unit in _CLOCK_UNITS:
+        refuse(node, f"date_add('{unit}', …) of a date", "cast the date to timestamp")
+    done = moved(time, t(time), native("phlo_units", text(unit), t(amount)))
+    if unit == "millisecond" and kind.name == "timestamp" and kind.digits < 3:
+        return native("phlo_to_digits", done, exp.Literal.number(kind.digits))
+    return done
 
 
 def _difference(node: Node, t: Translate) -> Node:
     if len(node.expressions) != 3:
         refuse(node, "date_diff", "it takes a unit and two times")
+    for time in node.expressions[1:]:
+        if kind_of(time).name in ("varchar", "integer", "double", "decimal", "boolean"):
+            raise TypesDiffer(left="date_diff", sign="takes times, not", right=kind_of(time).name, line=line_of(node))
     first, second = t(node.expressions[1]), t(node.expressions[2])
     return native("trino_date_diff", exp.Literal.string(_unit(node)), first, second)
 
@@ -220,7 +233,9 @@ def _with_timezone(node: Node, t: Translate) -> Node:
         refuse(node, "with_timezone", "the zone is a literal such as 'America/New_York'")
     if zone.lower() not in _UTC and read_locally(node):
         return local
-    return native("timezone", exp.Literal.string(zone), local)
+    if zone.lower() in _UTC:
+        return native("timezone", text(zone), local)
+    return native("phlo_local_to_instant", text(zone), local)
 
 
 def _zoned(node: Node, instant: Node, zone: str | None) -> Node:
@@ -239,6 +254,34 @@ def _zoned(node: Node, instant: Node, zone: str | None) -> Node:
     return refuse(
         node, f"AT TIME ZONE '{zone}'", "cast it to timestamp or date, or extract its fields, where it stands"
     )
+
+
+def zone_of(node: Node) -> str | None:
+    """Tell the zone of a time with a zone, where the statement says it; all that is computed is in UTC."""
+    if isinstance(node, exp.Paren):
+        return zone_of(node.this)
+    if isinstance(node, exp.AtTimeZone):
+        return text_of(node.args["zone"])
+    name = node.name.lower() if isinstance(node, exp.Anonymous) else ""
+    if name in ("at_timezone", "with_timezone"):
+        return text_of(node.expressions[1])
+    if name in ("from_unixtime", "now", "current_timestamp"):
+        return text_of(node.expressions[1]) if len(node.expressions) == 2 else "UTC"
+    written = text_of(node.this) if isinstance(node, exp.Cast) else None
+    zone = re.search(r"([A-Z]\w*(?:/[\w/+-]+)?|[+-]\d\d:\d\d)$", written or "")
+    return zone[1] if zone else "UTC" if isinstance(node, exp.CurrentTimestamp) else None
+
+
+def instant_of(node: Node) -> Node:
+    """Take off what only sets the zone."""
+    if isinstance(node, exp.Paren | exp.AtTimeZone):
+        return instant_of(node.this)
+    if isinstance(node, exp.Anonymous) and node.name.lower() == "at_timezone":
+        return instant_of(node.expressions[0])
+    if isinstance(node, exp.Cast) and text_of(node.this) is not None:
+        alone = exp.Anonymous(this="to_unixtime", expressions=[node.copy()])
+        return alone.expressions[0]  # type: ignore[no-any-return]
+    return node
 
 
 _READERS = frozenset({*_FIELDS, *_FIELD_ALIASES, "date", "date_format", "format_datetime"})

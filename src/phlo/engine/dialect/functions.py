@@ -6,17 +6,19 @@ means the same.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from sqlglot import exp
 
 from phlo.engine.dialect.aggregates import AGGREGATES, WINDOWS, applied
 from phlo.engine.dialect.calls import call_macro
-from phlo.engine.dialect.datetimes import DATETIMES
+from phlo.engine.dialect.comparisons import alike
+from phlo.engine.dialect.datetimes import DATETIMES, instant_of, zone_of
 from phlo.engine.dialect.kinds import kind_of
 from phlo.engine.dialect.lambdas import LAMBDAS
 from phlo.engine.dialect.macros import signatures
-from phlo.engine.dialect.nodes import Node, fragment, native, refuse
+from phlo.engine.dialect.nodes import Node, fragment, native, refuse, text, text_of
 from phlo.engine.dialect.rules import Rule, Translate, rule
 from phlo.engine.dialect.strings import STRINGS
 from phlo.errors import nearest
@@ -98,6 +100,9 @@ def _concat(node: Node, t: Translate) -> Node:
     operands = [t(operand) for operand in node.expressions]
     if len(operands) < 2:
         refuse(node, "concat", "concat takes at least two arguments")
+    alike(node, node.expressions, "concat")
+    if any(isinstance(operand, exp.Null) for operand in node.expressions):
+        return fragment("CAST(NULL AS VARCHAR)")
     return fragment("(" + " || ".join(f"{{{i}}}" for i in range(len(operands))) + ")", *operands)
 
 
@@ -114,11 +119,41 @@ def _try(node: Node, t: Translate) -> Node:
     return native("TRY", *(t(operand) for operand in node.expressions))
 
 
+def _alternatives(node: Node, t: Translate) -> Node:
+    _check_arity(node, str(node.name), len(node.expressions), range(2, 3 if node.name.lower() == "nullif" else 999))
+    alike(node, node.expressions, str(node.name))
+    return native(node.name.lower(), *(t(operand) for operand in node.expressions))
+
+
+def _contains(node: Node, t: Translate) -> Node:
+    _check_arity(node, "contains", len(node.expressions), (2,))
+    operands = [t(operand) for operand in node.expressions]
+    if kind_of(node.expressions[1]).name == "ipaddress":
+        return native("phlo_py_is_within", *operands)
+    return call_macro("trino_contains", operands)
+
+
+def _of_digests(node: Node, t: Translate) -> Node:
+    """Count what two set digests share: exact, as Trino's are up to thousands of values."""
+    sets = [
+        native("list", exp.Distinct(expressions=[t(digest.expressions[0])]))
+        for digest in node.expressions
+        if isinstance(digest, exp.Anonymous) and digest.name.lower() == "make_set_digest"
+    ]
+    if len(sets) != 2:
+        refuse(node, str(node.name), "it takes make_set_digest(x) and make_set_digest(y)")
+    values = [fragment("list_filter(coalesce({0}, []), lambda phlo_e: phlo_e IS NOT NULL)", found) for found in sets]
+    return fragment("CAST(len({0}) AS BIGINT)", native("list_intersect", *values))
+
+
 def _row(node: Node, t: Translate) -> Node:
     return native("row", *(t(operand) for operand in node.expressions))
 
 
 def _cardinality(node: Node, t: Translate) -> Node:
+    digest = node.expressions[0] if len(node.expressions) == 1 else None
+    if isinstance(digest, exp.Anonymous) and digest.name.lower() == "make_set_digest" and len(digest.expressions) == 1:
+        return native("count", exp.Distinct(expressions=[t(digest.expressions[0])]))
     return fragment("CAST(cardinality({0}) AS BIGINT)", *(t(operand) for operand in node.expressions))
 
 
@@ -140,8 +175,81 @@ def _element_at(node: Node, t: Translate) -> Node:
     return native("trino_element_at", t(container), t(index))
 
 
-def _typeof(node: Node, _t: Translate) -> Node:
-    return refuse(node, "typeof", "types have other names on the embedded engine")
+def _typeof(node: Node, t: Translate) -> Node:
+    if len(node.expressions) != 1:
+        refuse(node, "typeof", "it takes one argument")
+    operand = node.expressions[0]
+    kind = kind_of(operand)
+    if isinstance(operand, exp.Literal) and operand.is_string:
+        return text(f"varchar({len(operand.name)})")
+    if isinstance(operand, exp.Cast) and (operand.to.expressions or kind.name not in ("", "timestamp", "timestamptz")):
+        spelled = operand.to.sql("trino").lower()
+        return text(re.sub(r"decimal\((\d+)\)", r"decimal(\1,0)", spelled.replace(", ", ",")) if kind.name == "decimal"
+                    else spelled.replace("struct", "row"))  # fmt: skip
+    if isinstance(operand, exp.Cast) and kind.name == "timestamp" and text_of(operand.this) is not None:
+        return text(f"timestamp({len((text_of(operand.this) or '').partition('.')[2])})")
+    return native("phlo_typeof", native("typeof", t(operand)))
+
+
+def _timezone(node: Node, t: Translate) -> Node:
+    zone = zone_of(node.expressions[0]) if len(node.expressions) == 1 else None
+    if zone is None:
+        refuse(node, str(node.name), "the zone is not known here: write it into the statement")
+    if node.name.lower() == "timezone":
+        return text(zone)
+    fixed = re.fullmatch(r"([+-])(\d\d):(\d\d)", zone)
+    if fixed:
+        minutes = (int(fixed[2]) * 60 + int(fixed[3])) * (-1 if fixed[1] == "-" else 1)
+        return fragment(
+            f"CAST({int(minutes / 60) if node.name.lower() == 'timezone_hour' else minutes % 60} AS BIGINT)"
+        )
+    offset = native("phlo_offset", t(instant_of(node.expressions[0])), text(zone))
+    return fragment("({0} // 60)" if node.name.lower() == "timezone_hour" else "({0} % 60)", offset)
+
+
+def _python(name: str, *types: str, more: tuple[str, ...] = ()) -> Rule:
+    """A function in Python: its arguments cast to its types, and words that it is given besides."""
+
+    def call(node: Node, t: Translate) -> Node:
+        _check_arity(node, str(node.name), len(node.expressions), (len(types),))
+        operands = [fragment(f"CAST({{0}} AS {to})", t(operand))
+                    for operand, to in zip(node.expressions, types, strict=True)]  # fmt: skip
+        return native(f"phlo_py_{name}", *operands, *map(text, more))
+
+    return call
+
+
+def _normalize(node: Node, t: Translate) -> Node:
+    form = "NFC" if len(node.expressions) == 1 else node.expressions[1].name.upper()
+    if len(node.expressions) > 2 or form not in ("NFC", "NFD", "NFKC", "NFKD"):
+        refuse(node, "normalize", "the form is NFC, NFD, NFKC or NFKD")
+    return native("phlo_py_normalize", t(node.expressions[0]), text(form))
+
+
+def _levenshtein(node: Node, t: Translate) -> Node:
+    _check_arity(node, str(node.name), len(node.expressions), (2,))
+    return native("phlo_py_levenshtein", *(t(operand) for operand in node.expressions))
+
+
+def _from_utf8(node: Node, t: Translate) -> Node:
+    replacement = text_of(node.expressions[1]) if len(node.expressions) == 2 else "\ufffd"
+    if replacement is None:
+        refuse(node, "from_utf8", "the replacement is a literal")
+    return native("phlo_py_from_utf8", t(node.expressions[0]), text(replacement))
+
+
+def _float_bytes(layout: str) -> Rule:
+    def encode(node: Node, t: Translate) -> Node:
+        return native("phlo_py_float_bytes", fragment("CAST({0} AS DOUBLE)", t(node.expressions[0])), text(layout))
+
+    return encode
+
+
+def _float_of_bytes(layout: str, to: str) -> Rule:
+    def decode(node: Node, t: Translate) -> Node:
+        return fragment(f"CAST({{0}} AS {to})", native("phlo_py_float_of_bytes", t(node.expressions[0]), text(layout)))
+
+    return decode
 
 
 SPECIAL: dict[str, Rule] = {
@@ -149,6 +257,10 @@ SPECIAL: dict[str, Rule] = {
     **DATETIMES,
     **LAMBDAS,
     "cardinality": _cardinality,
+    "coalesce": _alternatives,
+    "nullif": _alternatives,
+    "contains": _contains,
+    "intersection_cardinality": _of_digests,
     "concat": _concat,
     "element_at": _element_at,
     "grouping": _grouping,
@@ -157,5 +269,25 @@ SPECIAL: dict[str, Rule] = {
     "map": _map,
     "row": _row,
     "try": _try,
+    "timezone": _timezone,
+    "timezone_hour": _timezone,
+    "timezone_minute": _timezone,
+    "normalize": _normalize,
+    "levenshtein_distance": _levenshtein,
+    "from_utf8": _from_utf8,
+    "soundex": _python("soundex", "VARCHAR"),
+    "crc32": _python("crc32", "BLOB"),
+    "sha512": _python("sha512", "BLOB"),
+    "xxhash64": _python("xxhash64", "BLOB"),
+    "murmur3": _python("murmur3", "BLOB"),
+    **{f"hmac_{name}": _python("hmac", "BLOB", "BLOB", more=(name,)) for name in ("md5", "sha1", "sha256", "sha512")},
+    "to_base32": _python("to_base32", "BLOB"),
+    "from_base32": _python("from_base32", "VARCHAR"),
+    "normal_cdf": _python("normal_cdf", "DOUBLE", "DOUBLE", "DOUBLE"),
+    "inverse_normal_cdf": _python("inverse_normal_cdf", "DOUBLE", "DOUBLE", "DOUBLE"),
+    "to_ieee754_32": _float_bytes(">f"),
+    "to_ieee754_64": _float_bytes(">d"),
+    "from_ieee754_32": _float_of_bytes(">f", "FLOAT"),
+    "from_ieee754_64": _float_of_bytes(">d", "DOUBLE"),
     "typeof": _typeof,
 }

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlglot import exp
 from sqlglot.expressions import DType
 
+from phlo.engine.dialect.json_grammar import SqlJson
+
 if TYPE_CHECKING:
     from phlo.engine.dialect.nodes import Node
 
@@ -41,6 +43,11 @@ _TYPES = {
     DType.ARRAY: "array",
     DType.MAP: "map",
     DType.JSON: "json",
+    DType.CHAR: "char",
+    DType.IPADDRESS: "ipaddress",
+    DType.UUID: "uuid",
+    DType.VARBINARY: "varbinary",
+    DType.STRUCT: "row",
 }
 _NAMES = {
     "integer": """approx_distinct cardinality codepoint count count_if date_diff day day_of_week day_of_year dense_rank
@@ -92,6 +99,9 @@ def kind_of(node: Node | None, depth: int = 0) -> Kind:
         return _arithmetic(node, depth)
     if isinstance(node, exp.Case | exp.If | exp.Coalesce):
         return _branches(node, depth)
+    if isinstance(node, SqlJson) and node.args["name"] in ("JSON_EXISTS", "JSON_VALUE"):
+        to = node.args.get("returning")
+        return Kind("boolean") if node.args["name"] == "JSON_EXISTS" else of_type(to) if to else Kind("varchar")
     if isinstance(node, exp.Interval):
         return Kind("interval", MONTHS if str(node.args.get("unit")).upper()[:4] in ("YEAR", "MONT") else 3)
     return Kind(_SINGLE.get(type(node), ""), 3)
@@ -108,6 +118,7 @@ _SINGLE: dict[type[Node], str] = {
     exp.GroupConcat: "varchar",
     exp.ParseJSON: "json",
     exp.Trim: "varchar",
+    SqlJson: "varchar",
     exp.Substring: "varchar",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from phlo.engine.dialect.nodes import Node, fragment, refuse
+from phlo.engine.dialect.nodes import Node, fragment, native, refuse
 from phlo.engine.dialect.rules import Rule, Translate, rule
 
 
@@ -16,7 +16,7 @@ def _stray(node: Node, _t: Translate) -> Node:
 def _parts(node: Node, position: int, parameters: int, t: Translate) -> tuple[list[str], Node]:
     function = node.expressions[position] if len(node.expressions) > position else None
     if not isinstance(function, exp.Lambda) or len(function.expressions) != parameters:
-        refuse(node, str(node.name), f"it takes a function of {parameters} arguments: (x) -> …")
+        refuse(node, str(node.name), f"it takes a function of {parameters} arguments: (x, …) -> …")
     return [parameter.name for parameter in function.expressions], t(function.this)
 
 
@@ -91,7 +91,39 @@ def _reduce(node: Node, t: Translate) -> Node:
     return fragment(template, array, first, step, output)
 
 
+def _array_sort(node: Node, t: Translate) -> Node:
+    """Sort by a function of two elements: each goes behind all that are less, and behind equal ones that came first."""
+    if len(node.expressions) == 1:
+        return native("trino_array_sort", t(node.expressions[0]))
+    (first, second), body = _parts(node, 1, 2, t)
+    compared = _replaced(body, {first: "phlo_a[phlo_j]", second: "phlo_a[phlo_i]"})
+    rank = (
+        "len(list_filter(range(1, len(phlo_a) + 1), lambda phlo_j: list_transform([{1}], lambda phlo_c:"
+        " phlo_i <> phlo_j AND (phlo_c < 0 OR (phlo_c = 0 AND phlo_j < phlo_i)))[1]))"
+    )
+    ranked = f"list_transform(range(1, len(phlo_a) + 1), lambda phlo_i: {{{{'r': {rank}, 'i': phlo_i}}}})"
+    template = (
+        f"list_transform([{{0}}], lambda phlo_a: list_transform(list_sort({ranked}),"
+        " lambda phlo_p: phlo_a[phlo_p['i']]))[1]"
+    )
+    return fragment(template, t(node.expressions[0]), compared)
+
+
+def _map_zip_with(node: Node, t: Translate) -> Node:
+    (key, one, other), body = _parts(node, 2, 3, t)
+    value = _replaced(body, {key: "phlo_k", one: "phlo_m['a'][phlo_k]", other: "phlo_m['b'][phlo_k]"})
+    template = (
+        "list_transform([{{'a': {0}, 'b': {1}}}], lambda phlo_m: CASE"
+        " WHEN phlo_m['a'] IS NULL OR phlo_m['b'] IS NULL THEN NULL ELSE map_from_entries(list_transform("
+        "list_distinct(list_concat(map_keys(phlo_m['a']), map_keys(phlo_m['b']))),"
+        " lambda phlo_k: {{'key': phlo_k, 'value': {2}}})) END)[1]"
+    )
+    return fragment(template, t(node.expressions[0]), t(node.expressions[1]), value)
+
+
 LAMBDAS: dict[str, Rule] = {
+    "array_sort": _array_sort,
+    "map_zip_with": _map_zip_with,
     "transform": _each("list_transform({0}, lambda X: {1})"),
     "filter": _each("list_filter({0}, lambda X: {1})"),
     "any_match": _each("phlo_any(list_transform({0}, lambda X: CAST({1} AS BOOLEAN)))"),

@@ -5,9 +5,12 @@ from __future__ import annotations
 from sqlglot import exp
 
 from phlo.engine.dialect.aggregates import AGGREGATES
+from phlo.engine.dialect.json_grammar import SqlJson
 from phlo.engine.dialect.kinds import kind_of
 from phlo.engine.dialect.nodes import Node, fragment, refuse
+from phlo.engine.dialect.rows import opened
 from phlo.engine.dialect.rules import Translate, rebuilt, rule
+from phlo.engine.dialect.sqljson import json_table
 
 CATALOGS = frozenset({"lake", "iceberg"})
 _JOIN_KINDS = frozenset({"", "CROSS", "INNER", "OUTER"})
@@ -16,10 +19,14 @@ _JOIN_SIDES = frozenset({"", "LEFT", "RIGHT", "FULL"})
 
 @rule(exp.Select)
 def _select(node: Node, t: Translate) -> Node:
+    if isinstance(node, exp.Select):
+        node = _with_ties(node)
     distinct = node.args.get("distinct")
     if distinct is not None and distinct.args.get("on"):
         refuse(node, "DISTINCT ON", "use row_number() or max_by(x, y)")
-    projections = [_named(t(e), e, i) for i, e in enumerate(node.expressions)]
+    projections: list[Node] = []
+    for written in node.expressions:
+        projections += opened(written, t) or [_named(t(written), written, len(projections))]
     order = node.args.get("order")
     if order is None:
         return rebuilt(node, t, expressions=projections)
@@ -56,13 +63,9 @@ def _aggregates(call: exp.Anonymous) -> bool:
 
 def _named(done: Node, written: Node, position: int) -> Node:
     """Name a column as Trino would: by its place, where the query gives it no name."""
-    if isinstance(written, exp.Aliases):
-        refuse(written, written.sql("trino"), "name the fields of the row")
     if isinstance(written, exp.Star | exp.Alias | exp.Column):
         return done
     if isinstance(written, exp.Dot):
-        if isinstance(written.expression, exp.Star):
-            refuse(written, ".*", "name the fields of the row")
         return exp.alias_(done, written.name, quoted=True)
     return exp.alias_(done, f"_col{position}", quoted=True)
 
@@ -77,6 +80,8 @@ def _column(node: Node, t: Translate) -> Node:
 
 @rule(exp.Table)
 def _table(node: Node, t: Translate) -> Node:
+    if isinstance(node.this, SqlJson):
+        return json_table(node.this, node.args.get("alias"), t, lateral=isinstance(node.parent, exp.Join))
     if isinstance(node.this, exp.Anonymous):
         return _table_function(node, t)
     catalog = node.text("catalog").lower()
@@ -90,13 +95,55 @@ def _table_function(node: Node, t: Translate) -> Node:
     if not isinstance(inner, exp.Anonymous) or inner.name.lower() != "sequence":
         refuse(node, node.this.name, "the table function here is TABLE(sequence(start, stop, step))")
     alias = node.args.get("alias")
-    query = fragment('(SELECT unnest({0}) AS "sequential_number")', t(inner))
+    query = fragment('(SELECT unnest({0}) AS "sequential_number")', t(_positional(inner)))
     return fragment("{0} AS {1}", query, t(alias)) if alias else query
+
+
+def _positional(call: exp.Anonymous) -> exp.Anonymous:
+    """Bring named arguments of sequence into their places."""
+    given = {part.this.name.lower(): part.expression for part in call.expressions if isinstance(part, exp.Kwarg)}
+    if not given:
+        return call
+    if len(given) < len(call.expressions) or not set(given) <= {"start", "stop", "step"} or "stop" not in given:
+        refuse(call, "sequence", "its arguments are start, stop and step")
+    start = given.get("start", exp.Literal.number(0))
+    operands = [start, given["stop"], *([given["step"]] if "step" in given else [])]
+    return exp.Anonymous(this="sequence", expressions=[operand.copy() for operand in operands])
 
 
 @rule(exp.TableSample)
 def _sample(node: Node, _t: Translate) -> Node:
-    return refuse(node, "TABLESAMPLE", "filter with random() < 0.1")
+    method = str(node.args.get("method") or "BERNOULLI").upper()
+    share = node.args.get("percent") or node.args.get("size")
+    if method not in ("BERNOULLI", "SYSTEM") or not isinstance(share, exp.Literal):
+        refuse(node, "TABLESAMPLE", "write TABLESAMPLE BERNOULLI (10)")
+    return fragment(f" TABLESAMPLE {method.lower()}({float(share.name)} PERCENT)")
+
+
+def _with_ties(node: exp.Select) -> exp.Select:
+    """Put rank() in the place of FETCH FIRST n ROWS WITH TIES."""
+    fetch, order = node.args.get("limit"), node.args.get("order")
+    options = fetch.args.get("limit_options") if isinstance(fetch, exp.Fetch) else None
+    if not isinstance(fetch, exp.Fetch) or options is None or not options.args.get("with_ties"):
+        return node
+    terms = order.expressions if order else []
+    if node.args.get("offset") or node.args.get("distinct") or not terms or any(_is_place(term) for term in terms):
+        refuse(node, "FETCH FIRST … WITH TIES", "order by columns, without OFFSET and DISTINCT")
+    plain = node.copy()
+    plain.set("limit", None)
+    rank = exp.Window(this=exp.Anonymous(this="rank"), order=exp.Order(expressions=[term.copy() for term in terms]))
+    count = fetch.args.get("count") or exp.Literal.number(1)
+    plain.set("qualify", exp.Qualify(this=exp.LTE(this=rank, expression=count.copy())))
+    return plain
+
+
+def _is_place(term: Node) -> bool:
+    return isinstance(term.this, exp.Literal)
+
+
+@rule(exp.Qualify)
+def _qualify(node: Node, t: Translate) -> Node:
+    return rebuilt(node, t)
 
 
 @rule(exp.Fetch)
@@ -127,28 +174,54 @@ def _unnest(node: Node, t: Translate) -> Node:
     operands = [operand for _, operand in columns]
     selected = [template.replace("{}", f"{{{i}}}") for i, (template, _) in enumerate(columns)]
     if ordinality:
-        lengths = ", ".join(f"coalesce(len({{{i}}}), 0)" for i in range(len(operands)))
+        counted = ("len(map_keys(@))" if "map_" in template else "len(@)" for template, _ in columns)
+        lengths = ", ".join(f"coalesce({count}, 0)".replace("@", f"{{{i}}}") for i, count in enumerate(counted))
         selected.append(f"unnest(range(1, greatest({lengths}, 0) + 1))")
     names = names or [f"_col{i}" for i in range(len(columns))]
     listed = ", ".join(_quoted(name) for name in [*names, *ordinality])
-    table = _quoted(alias.name if alias and alias.name else "_unnested")
+    table = _quoted(alias.name if alias and alias.name else f"_unnested{_place(node)}")
     lateral = "LATERAL " if isinstance(node.parent, exp.Join) else ""
     return fragment(f"{lateral}(SELECT {', '.join(selected)}) AS {table}({listed})", *operands)
 
 
 def _unnested(node: Node, names: int, t: Translate) -> list[tuple[str, Node]]:
     arrays: list[Node] = node.expressions
-    if len(arrays) > 1 and names not in (0, len(arrays)) and all(kind_of(array).name != "map" for array in arrays):
+    widths = [_width(array) for array in arrays]
+    if len(arrays) > 1 and names not in (0, len(arrays)) and None in widths:
         refuse(node, "UNNEST of several arrays of rows", "unnest them one by one, WITH ORDINALITY, and join")
     columns: list[tuple[str, Node]] = []
     for array in arrays:
         if kind_of(array).name == "map":
             columns += [("unnest(map_keys({}))", t(array)), ("unnest(map_values({}))", t(array))]
-        elif len(arrays) == 1 and names > 1:
+        elif (len(arrays) == 1 and names > 1) or _of_rows(array):
             columns.append(("unnest({}, max_depth := 2)", t(array)))
         else:
             columns.append(("unnest({})", t(array)))
     return columns
+
+
+def _of_rows(array: Node) -> bool:
+    """Whether the elements of an array are known to be rows."""
+    if isinstance(array, exp.Array) and array.expressions:
+        first = array.expressions[0]
+        return isinstance(first, exp.Tuple) or (isinstance(first, exp.Anonymous) and first.name.lower() == "row")
+    inside = array.to.expressions if isinstance(array, exp.Cast) and array.to.this is exp.DType.ARRAY else []
+    return bool(inside) and inside[0].this is exp.DType.STRUCT
+
+
+def _width(array: Node) -> int | None:
+    """How many columns the elements of an array become; None where the statement does not say."""
+    if kind_of(array).name == "map":
+        return 2
+    if isinstance(array, exp.Array) and array.expressions:
+        first = array.expressions[0]
+        if isinstance(first, exp.Tuple) or (isinstance(first, exp.Anonymous) and first.name.lower() == "row"):
+            return len(first.expressions)
+        return 1 if kind_of(first).name else None
+    if isinstance(array, exp.Cast) and array.to.this is exp.DType.ARRAY and array.to.expressions:
+        inside = array.to.expressions[0]
+        return len(inside.expressions) if inside.this is exp.DType.STRUCT else 1
+    return None
 
 
 def _quoted(name: str) -> str:
@@ -186,4 +259,4 @@ def _values_row(row: Node, t: Translate) -> Node:
 
 
 def _place(node: Node) -> int:
-    return next(i for i, found in enumerate(node.root().find_all(exp.Values)) if found is node)
+    return next(i for i, found in enumerate(node.root().find_all(type(node))) if found is node)

@@ -19,6 +19,7 @@ from sqlglot.parsers.duckdb import DuckDBParser
 from sqlglot.parsers.trino import TrinoParser
 from sqlglot.tokenizer_core import Token, TokenType
 
+from phlo.engine.dialect.json_grammar import array_call, object_call, path_call, table_call
 from phlo.errors import QuerySyntax
 
 if TYPE_CHECKING:
@@ -40,7 +41,13 @@ _RADIX = re.compile(r"0(?:x(?P<x>[0-9a-f_]+)|o(?P<o>[0-7_]+)|b(?P<b>[01_]+))$", 
 _MISSING = re.compile("Expecting|Expected|Required keyword")
 _REQUIRED = re.compile(r"Required keyword: .*")
 _QUOTED = re.compile(r"(?P<ended>'[^']*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/)|(?P<unended>['\"]|/\*)", re.DOTALL)
+_SPACED = re.compile(r"(?P<hex>\b[xX]'[0-9A-Fa-f ]*')|'[^']*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _TOKEN = re.compile(r"<Token .*?text: (.*?), line: .*>", re.DOTALL)
+
+
+def _quantified(kind: type[exp.SubqueryPredicate]) -> Callable[..., Node]:
+    """Read what follows ``> ALL (``: sqlglot knows it before SELECT alone."""
+    return lambda self: kind(this=exp.Subquery(this=self._parse_select()))
 
 
 class PhloTrinoParser(TrinoParser):
@@ -48,7 +55,12 @@ class PhloTrinoParser(TrinoParser):
 
     FUNCTIONS: ClassVar[dict[str, Callable[..., Node]]] = {}
     FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Node]]] = {
-        name: TrinoParser.FUNCTION_PARSERS[name] for name in OWN_GRAMMAR
+        **{name: TrinoParser.FUNCTION_PARSERS[name] for name in OWN_GRAMMAR},
+        **{name: path_call(name) for name in ("JSON_EXISTS", "JSON_QUERY", "JSON_VALUE")},
+        **{word: _quantified(kind) for word, kind in (("ALL", exp.All), ("ANY", exp.Any), ("SOME", exp.Any))},
+        "JSON_ARRAY": array_call,
+        "JSON_OBJECT": object_call,
+        "JSON_TABLE": table_call,
     }
 
     TYPE_LITERAL_PARSERS: ClassVar[dict[exp.DType, Callable[..., Node]]] = {
@@ -115,6 +127,8 @@ def _decimal_literal(this: Node, to: exp.DataType) -> exp.Cast:
 
 def _parse_all(sql: str, dialect: str) -> list[Node | None]:
     reader = PhloTrino() if dialect == "trino" else PhloDuckDBText()
+    if dialect == "trino":
+        sql = _SPACED.sub(lambda found: found["hex"].replace(" ", "") if found["hex"] else found[0], sql)
     try:
         return deeply(lambda: reader.parse(sql), sql)
     except ParseError as error:

@@ -36,7 +36,8 @@ _OF_QUERIES = frozenset({
 })  # fmt: skip
 
 UNREAD: dict[type[Node], frozenset[str]] = {
-    **dict.fromkeys((exp.Select, exp.Subquery, exp.Union, exp.Intersect, exp.Except), _OF_QUERIES),
+    **dict.fromkeys((exp.Select, exp.Subquery), _OF_QUERIES),
+    **dict.fromkeys((exp.Union, exp.Intersect, exp.Except), _OF_QUERIES - {"by_name", "kind", "side"}),
     exp.Table: frozenset({"changes", "format", "hints", "indexed", "only", "ordinality", "partition", "pattern",
                           "pivots", "rows_from", "system_time", "version", "when"}),
     exp.Values: frozenset({"limit", "offset", "order", "pivots"}),

@@ -7,14 +7,12 @@ import re
 from sqlglot import exp
 
 from phlo.engine.dialect.calls import call_macro
+from phlo.engine.dialect.formats import FORMATS
 from phlo.engine.dialect.kinds import kind_of
-from phlo.engine.dialect.nodes import Node, fragment, native, refuse, text_of
+from phlo.engine.dialect.nodes import Node, fragment, native, refuse, text, text_of
 from phlo.engine.dialect.regex import groups, re2_pattern, re2_replacement
 from phlo.engine.dialect.rules import Rule, Translate, rule
 
-_SPECIFIER = re.compile(
-    r"%(?:(?P<flags>[-0,]*)(?P<width>\d+)?(?:\.(?P<digits>\d+))?(?P<type>[sdfxXb])|(?P<plain>[%n]))"
-)
 _PATH_PART = re.compile(
     r"\.(?P<name>[A-Za-z_][\w-]*)|\[(?P<index>\d+)\]|\[\"(?P<quoted>[^\"\\]*)\"\]|\.\"(?P<dotted>[^\"\\]*)\""
 )
@@ -54,7 +52,32 @@ def _regexp_extract_all(node: Node, t: Translate) -> Node:
     return native("regexp_extract_all", t(node.expressions[0]), pattern, group)
 
 
+def _replaced_by_function(node: Node, function: exp.Lambda, t: Translate) -> Node:
+    """Between the pieces that the pattern leaves stand the function's results, of the groups of each match."""
+    pattern, (count, always) = _pattern(node), groups(text_of(node.expressions[1]) or "")
+    _refuse_empty(node, pattern)
+    if not always or len(function.expressions) != 1:
+        refuse(node, "regexp_replace of groups that may not match", "let each group take part in every match")
+    name = exp.to_identifier(function.expressions[0].name, quoted=True).sql().replace("{", "{{").replace("}", "}}")
+    found = ", ".join(f"regexp_extract_all(phlo_s, {{1}}, {i})[phlo_i]" for i in range(1, count + 1))
+    result = f"list_transform([[{found}]], lambda {name}: {{2}})[1]" if count else "{2}"
+    piece = f"phlo_b[phlo_i] || CASE WHEN phlo_i < len(phlo_b) THEN {result} ELSE '' END"
+    template = (
+        "list_transform([{0}], lambda phlo_s: list_transform([string_split_regex(phlo_s, {1})], lambda phlo_b: "
+        f"array_to_string(list_transform(range(1, len(phlo_b) + 1), lambda phlo_i: {piece}), ''))[1])[1]"
+    )
+    return fragment(template, t(node.expressions[0]), pattern, t(function.this))
+
+
+def _refuse_empty(node: Node, pattern: exp.Literal) -> None:
+    plain = text_of(pattern) or ""
+    if not _is_python(plain) or re.fullmatch(plain.replace(r"\z", r"\Z"), ""):
+        refuse(node, f"{node.name} by a pattern that matches nothing", "let it match at least one character")
+
+
 def _regexp_replace(node: Node, t: Translate) -> Node:
+    if len(node.expressions) == 3 and isinstance(node.expressions[2], exp.Lambda):
+        return _replaced_by_function(node, node.expressions[2], t)
     written = node.expressions[2] if len(node.expressions) > 2 else exp.Literal.string("")
     replacement = re2_replacement(text_of(written) or "") if text_of(written) is not None else None
     if replacement is None:
@@ -65,8 +88,7 @@ def _regexp_replace(node: Node, t: Translate) -> Node:
 
 def _regexp_split(node: Node, t: Translate) -> Node:
     pattern = _pattern(node)
-    if re.fullmatch(re.compile(text_of(pattern) or ""), "") if _is_python(text_of(pattern) or "") else True:
-        refuse(node, "regexp_split by a pattern that matches nothing", "split by at least one character")
+    _refuse_empty(node, pattern)
     return native("string_split_regex", t(node.expressions[0]), pattern)
 
 
@@ -75,7 +97,7 @@ def _is_python(pattern: str) -> bool:
         re.compile(pattern.replace(r"\z", r"\Z"))
     except re.error:
         return False
-    return r"\z" not in pattern
+    return True
 
 
 def _regexp_count(node: Node, t: Translate) -> Node:
@@ -83,9 +105,17 @@ def _regexp_count(node: Node, t: Translate) -> Node:
 
 
 def _regexp_position(node: Node, t: Translate) -> Node:
-    if len(node.expressions) != 2:
-        refuse(node, "regexp_position with a start", "apply it to substr(…)")
-    return native("trino_regexp_position", t(node.expressions[0]), _pattern(node))
+    pattern = _pattern(node)
+    if len(node.expressions) > 2 and re.search(r"\^|\\[bBA]", text_of(pattern) or ""):
+        first = node.expressions[2]
+        if not (isinstance(first, exp.Literal) and first.name == "1") and "^" in (text_of(pattern) or ""):
+            refuse(node, "regexp_position with a start and `^`", "apply it to substr(…)")
+    rest = [t(operand) for operand in node.expressions[2:]]
+    if len(rest) == 1:
+        rest.append(exp.Literal.number(1))
+    if len(rest) > 2:
+        refuse(node, "regexp_position", "it takes a text, a pattern, a start and an occurrence")
+    return native("trino_regexp_position", t(node.expressions[0]), pattern, *rest)
 
 
 @rule(exp.Trim)
@@ -147,66 +177,30 @@ def _json_at(node: Node, t: Translate) -> Node:
     path = json_path(text_of(node.expressions[1]) or "") if len(node.expressions) == 2 else None
     if path is None:
         refuse(node, str(node.name), "its path is a literal of names and positions, such as '$.a[0]'")
-    return native(f"trino_{node.name.lower()}", t(node.expressions[0]), exp.Literal.string(path))
+    name, operand = node.name.lower(), t(node.expressions[0])
+    if name != "json_extract_scalar":
+        return native(f"trino_{name}", operand, text(path))
+    written = "phlo_py_json_number(CAST(phlo_x AS VARCHAR), {1})"  # DuckDB prints such a number in its own way
+    scalar = f"CASE WHEN phlo_json_is_fraction(phlo_x, {{1}}) THEN {written} ELSE trino_{name}(phlo_x, {{1}}) END"
+    return fragment(f"list_transform([{{0}}], lambda phlo_x: {scalar})[1]", operand, text(path))
 
 
-def _format(node: Node, t: Translate) -> Node:
-    template = text_of(node.expressions[0]) if node.expressions else None
-    if template is None:
-        refuse(node, "format", "its first argument is a literal here")
-    operands = iter(node.expressions[1:])
-    pieces: list[Node] = []
-    end = 0
-    for match in _SPECIFIER.finditer(template):
-        pieces.append(exp.Literal.string(_plain(node, template[end : match.start()])))
-        end = match.end()
-        if match["plain"]:
-            pieces.append(exp.Literal.string("%" if match["plain"] == "%" else "\n"))
-        else:
-            pieces.append(_formatted(node, match, next(operands, None), t))
-    pieces.append(exp.Literal.string(_plain(node, template[end:])))
-    if next(operands, None) is not None:
-        refuse(node, "format", "it has more arguments than specifiers")
-    kept = [piece for piece in pieces if text_of(piece) != ""] or [exp.Literal.string("")]
-    return fragment("(" + " || ".join(f"{{{i}}}" for i in range(len(kept))) + ")", *kept)
-
-
-def _plain(node: Node, part: str) -> str:
-    if "%" in part:
-        refuse(node, "format", "it knows %s %d %f %x %b, with width, '-', '0', ',' and '.n'")
-    return part
-
-
-def _formatted(node: Node, match: re.Match[str], operand: Node | None, t: Translate) -> Node:
-    if operand is None:
-        refuse(node, "format", "it has fewer arguments than specifiers")
-    flags, width, letter = match["flags"] or "", match["width"], match["type"]
-    value = t(operand)
-    if letter == "f":
-        digits = int(match["digits"] or 6)
-        value = fragment(f"CAST(CAST(CAST({{0}} AS VARCHAR) AS DECIMAL(38, {digits})) AS VARCHAR)", value)
-    elif letter == "d":
-        value = fragment("CAST(CAST({0} AS BIGINT) AS VARCHAR)", value)
-    elif letter in "xX":
-        value = fragment(
-            "lower(to_base(CAST({0} AS BIGINT), 16))" if letter == "x" else "to_base(CAST({0} AS BIGINT), 16)", value
-        )
-    else:
-        value = call_macro("phlo_java_text", [value])
-    if match["digits"] and letter != "f":
-        refuse(node, f"format with {match[0]}", "only %f takes digits")
-    if "," in flags:
-        value = native("phlo_thousands", value)
-    value = fragment("coalesce({0}, {1})", value, exp.Literal.string("null"[: int(match["digits"] or 4)]))
-    if not width:
-        return value
-    padded = "phlo_zeros" if "0" in flags else "phlo_left" if "-" in flags else "phlo_right"
-    return native(padded, value, exp.Literal.number(int(width)))
+def _json_array_get(node: Node, t: Translate) -> Node:
+    if len(node.expressions) != 2:
+        refuse(node, "json_array_get", "it takes JSON and a position")
+    operand, place = (t(part) for part in node.expressions)
+    written = "phlo_py_json_number(CAST(phlo_x AS VARCHAR), '$[' || {1} || ']')"
+    element = (
+        f"CASE WHEN json_valid(phlo_x) AND json_type(CAST(phlo_x AS JSON) -> CAST({{1}} AS BIGINT)) = 'DOUBLE' "
+        f"THEN {written} ELSE trino_json_array_get(phlo_x, {{1}}) END"
+    )
+    return fragment(f"list_transform([{{0}}], lambda phlo_x: {element})[1]", operand, place)
 
 
 STRINGS: dict[str, Rule] = {
     "concat_ws": _concat_ws,
-    "format": _format,
+    **FORMATS,
+    "json_array_get": _json_array_get,
     "json_extract": _json_at,
     "json_extract_scalar": _json_at,
     "json_size": _json_at,

@@ -38,22 +38,23 @@ CREATE OR REPLACE MACRO phlo_decimal_text(s) AS CASE
     ELSE 'not a decimal: ' || s END;
 CREATE OR REPLACE MACRO trino_before_decimal
     (t_x BIGINT, x) AS x, (t_x BOOLEAN, x) AS x::INTEGER, (t_x DECIMAL, x) AS x,
-    (t_x DOUBLE, x) AS x, (t_x VARCHAR, x) AS phlo_decimal_text(x);
+    (t_x FLOAT, x) AS x, (t_x DOUBLE, x) AS x::VARCHAR, (t_x VARCHAR, x) AS phlo_decimal_text(x);
 
 CREATE OR REPLACE MACRO trino_to_date
     (t_x DATE, x) AS x, (t_x TIMESTAMP, x) AS x::DATE, (t_x TIMESTAMPTZ, x) AS x::DATE,
     (t_x VARCHAR, x) AS CASE
         WHEN regexp_full_match(phlo_bare(x), '[+-]?[0-9]{1,6}-[0-9]{1,2}-[0-9]{1,2}') THEN phlo_bare(x)
         ELSE 'not a date: ' || x END::DATE;
-CREATE OR REPLACE MACRO trino_to_time
-    (t_x TIME, x) AS x, (t_x TIMESTAMP, x) AS x::TIME, (t_x TIMESTAMPTZ, x) AS x::TIME,
-    (t_x VARCHAR, x) AS x::TIME;
-
 -- A timestamp is kept in microseconds; p digits of a second remain, rounded half up.
 CREATE OR REPLACE MACRO phlo_to_digits(x, p) AS CASE
     WHEN p >= 6 THEN x
     ELSE make_timestamp(CAST(floor((epoch_us(x) + pow(10, 6 - p)::BIGINT // 2) / pow(10, 6 - p)) AS BIGINT)
                         * pow(10, 6 - p)::BIGINT) END;
+CREATE OR REPLACE MACRO trino_to_time
+    (t_x TIME, x) AS x, (t_x TIMESTAMP, x) AS x::TIME, (t_x TIMESTAMPTZ, x) AS timezone('UTC', x)::TIME,
+    (t_x VARCHAR, x) AS x::TIME;
+CREATE OR REPLACE MACRO phlo_time_digits(x, p) AS phlo_to_digits(DATE '2000-01-01' + x, p)::TIME;
+
 CREATE OR REPLACE MACRO phlo_timestamp_text(s) AS CASE
     WHEN regexp_full_match(phlo_bare(s),
         '[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}( +[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,12})?)?)?'
@@ -85,6 +86,7 @@ CREATE OR REPLACE MACRO trino_to_timestamptz
 
 CREATE OR REPLACE MACRO phlo_timestamp_to_varchar(x, p) AS strftime(x, '%Y-%m-%d %H:%M:%S') || CASE
     WHEN p = 0 THEN '' ELSE '.' || substr(strftime(x, '%f'), 1, p) END;
+CREATE OR REPLACE MACRO phlo_time_to_varchar(x, p) AS phlo_timestamp_to_varchar(DATE '2000-01-01' + x, p)[12:];
 CREATE OR REPLACE MACRO phlo_milliseconds(x) AS (epoch_us(x) // 1000)::BIGINT;
 -- p of 12: an interval of months, also where it is zero.
 CREATE OR REPLACE MACRO phlo_interval_to_varchar(x, p) AS CASE
@@ -98,8 +100,7 @@ CREATE OR REPLACE MACRO trino_to_varchar
     (t_x VARCHAR, x, p) AS x::VARCHAR, (t_x BIGINT, x, p) AS x::VARCHAR, (t_x DECIMAL, x, p) AS phlo_decimal_to_varchar(x),
     (t_x BOOLEAN, x, p) AS x::VARCHAR, (t_x FLOAT, x, p) AS phlo_double_to_varchar(x),
     (t_x DOUBLE, x, p) AS phlo_double_to_varchar(x), (t_x DATE, x, p) AS x::VARCHAR,
-    (t_x TIME, x, p) AS strftime(DATE '2000-01-01' + x, '%H:%M:%S') || CASE
-        WHEN p = 0 THEN '' ELSE '.' || substr(strftime(DATE '2000-01-01' + x, '%f'), 1, p) END,
+    (t_x TIME, x, p) AS phlo_time_to_varchar(x, p),
     (t_x TIMESTAMP, x, p) AS phlo_timestamp_to_varchar(x, p),
     (t_x TIMESTAMPTZ, x, p) AS phlo_timestamp_to_varchar(timezone('UTC', x), p) || ' UTC',
     (t_x INTERVAL, x, p) AS phlo_interval_to_varchar(x, p), (t_x UUID, x, p) AS x::VARCHAR;
@@ -118,3 +119,11 @@ CREATE OR REPLACE MACRO trino_to_varchar_of
         ELSE phlo_double_to_varchar(x) END,
     (t_x DATE, x, p, n) AS CASE
         WHEN length(x::VARCHAR) > n THEN ('too long: ' || x)::BIGINT::VARCHAR ELSE x::VARCHAR END;
+-- A type's name in Trino's words; of text and times DuckDB does not know the length or the digits.
+CREATE OR REPLACE MACRO phlo_typeof(name) AS CASE
+    WHEN name IN ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'DOUBLE', 'BOOLEAN', 'DATE', 'JSON', 'UUID') THEN lower(name)
+    WHEN name = 'FLOAT' THEN 'real' WHEN name = 'BLOB' THEN 'varbinary' WHEN name = '"NULL"' THEN 'unknown'
+    WHEN name LIKE 'DECIMAL%' THEN lower(name) WHEN name = 'INTERVAL' THEN 'interval day to second'
+    WHEN regexp_full_match(name, '(TINYINT|SMALLINT|INTEGER|BIGINT|DOUBLE|BOOLEAN|DATE)\[\]')
+        THEN 'array(' || lower(name[:-3]) || ')'
+    ELSE ('not a type that is known here: ' || name)::BIGINT::VARCHAR END;

@@ -124,3 +124,53 @@ CREATE OR REPLACE MACRO phlo_double_to_varchar(x) AS CASE
 CREATE OR REPLACE MACRO phlo_decimal_to_varchar(x) AS CASE
     WHEN x::VARCHAR LIKE '.%' THEN '0' || x::VARCHAR
     WHEN x::VARCHAR LIKE '-.%' THEN '-0' || substr(x::VARCHAR, 2) ELSE x::VARCHAR END;
+
+-- Shifts keep the type of x; DuckDB's shift of negative numbers and over the width is its own, so they go through bits.
+CREATE OR REPLACE MACRO phlo_width(x) AS CASE typeof(x)
+    WHEN 'TINYINT' THEN 8 WHEN 'SMALLINT' THEN 16 WHEN 'INTEGER' THEN 32 ELSE 64 END;
+CREATE OR REPLACE MACRO phlo_unsigned(x) AS CASE WHEN x < 0 THEN x::HUGEINT + (1::HUGEINT << phlo_width(x)) ELSE x::HUGEINT END;
+CREATE OR REPLACE MACRO phlo_signed(u, x) AS cast_to_type(
+    CASE WHEN u >= (1::HUGEINT << (phlo_width(x) - 1)) THEN u - (1::HUGEINT << phlo_width(x)) ELSE u END, x);
+CREATE OR REPLACE MACRO phlo_shift_left(x, n) AS CASE
+    WHEN n IS NULL THEN NULL WHEN n < 0 OR n >= phlo_width(x) THEN cast_to_type(0, x)
+    ELSE phlo_signed((phlo_unsigned(x) % (1::HUGEINT << (phlo_width(x) - n)::INTEGER)) * (1::HUGEINT << n::INTEGER), x) END;
+CREATE OR REPLACE MACRO phlo_shift_right(x, n) AS CASE
+    WHEN n IS NULL THEN NULL WHEN n = 0 THEN x WHEN n < 0 OR n >= phlo_width(x) THEN cast_to_type(0, x)
+    ELSE phlo_signed(phlo_unsigned(x) // (1::HUGEINT << n::INTEGER), x) END;
+CREATE OR REPLACE MACRO phlo_shift_right_arithmetic(x, n) AS CASE
+    WHEN n IS NULL THEN NULL WHEN n < 0 OR n >= phlo_width(x) THEN cast_to_type(CASE WHEN x < 0 THEN -1 ELSE 0 END, x)
+    ELSE cast_to_type(floor(x / pow(2, n)), x) END;
+CREATE OR REPLACE MACRO trino_bitwise_left_shift(x, n) AS list_transform([{'x': x, 'n': n}], lambda v: phlo_shift_left(v['x'], v['n']))[1];
+CREATE OR REPLACE MACRO trino_bitwise_right_shift(x, n) AS list_transform([{'x': x, 'n': n}], lambda v: phlo_shift_right(v['x'], v['n']))[1];
+CREATE OR REPLACE MACRO trino_bitwise_right_shift_arithmetic(x, n) AS
+    list_transform([{'x': x, 'n': n}], lambda v: phlo_shift_right_arithmetic(v['x'], v['n']))[1];
+CREATE OR REPLACE MACRO phlo_digit(c) AS strpos('0123456789abcdefghijklmnopqrstuvwxyz', lower(c)) - 1;
+CREATE OR REPLACE MACRO trino_from_base(s, radix) AS CASE
+    WHEN s IS NULL OR radix IS NULL THEN NULL
+    WHEN NOT regexp_full_match(s, '[+-]?[0-9a-zA-Z]+') OR list_bool_or(list_transform(
+        string_split(ltrim(s, '+-'), ''), lambda c: phlo_digit(c) >= radix))
+    THEN ('not a number of base ' || radix || ': ' || s)::BIGINT
+    ELSE (CASE WHEN s[1] = '-' THEN -1 ELSE 1 END * list_reduce(list_transform(
+        string_split(ltrim(s, '+-'), ''), lambda c: phlo_digit(c)::HUGEINT),
+        lambda total, digit: total * radix + digit, 0::HUGEINT))::BIGINT END;
+-- Three digits that count, half up, and a letter for the thousands.
+CREATE OR REPLACE MACRO phlo_scaled(x, size, letter) AS
+    rtrim(rtrim(phlo_decimal_to_varchar(round(x / size, CASE WHEN abs(x / size) >= 100 THEN 0 WHEN abs(x / size) >= 10 THEN 1 ELSE 2 END)::DECIMAL(38, 2)), '0'), '.') || letter;
+CREATE OR REPLACE MACRO phlo_format_number(x) AS CASE
+    WHEN abs(x) >= 1e15 THEN phlo_scaled(x, 1e15, 'Q') WHEN abs(x) >= 1e12 THEN phlo_scaled(x, 1e12, 'T')
+    WHEN abs(x) >= 1e9 THEN phlo_scaled(x, 1e9, 'B') WHEN abs(x) >= 1e6 THEN phlo_scaled(x, 1e6, 'M')
+    WHEN abs(x) >= 1e3 THEN phlo_scaled(x, 1e3, 'K') ELSE trunc(x)::BIGINT::VARCHAR END;
+CREATE OR REPLACE MACRO trino_format_number(x) AS phlo_format_number(x::DOUBLE);
+CREATE OR REPLACE MACRO phlo_data_unit(unit) AS CASE unit
+    WHEN 'B' THEN 0 WHEN 'kB' THEN 1 WHEN 'MB' THEN 2 WHEN 'GB' THEN 3 WHEN 'TB' THEN 4 WHEN 'PB' THEN 5 WHEN 'EB' THEN 6
+    WHEN 'ZB' THEN 7 WHEN 'YB' THEN 8 END;
+CREATE OR REPLACE MACRO trino_parse_data_size(s) AS CASE
+    WHEN s IS NULL THEN NULL
+    WHEN NOT regexp_full_match(s, '[0-9]+(\.[0-9]+)?(B|kB|MB|GB|TB|PB|EB|ZB|YB)') THEN ('not a data size: ' || s)::DECIMAL(38, 0)
+    ELSE trunc(regexp_extract(s, '[0-9.]+')::DECIMAL(38, 9)
+        * (1::HUGEINT << (10 * phlo_data_unit(regexp_extract(s, '[a-zA-Z]+'))))::DECIMAL(38, 0)) END::DECIMAL(38, 0);
+CREATE OR REPLACE MACRO phlo_wilson(successes, trials, z, sign) AS
+    (successes / trials + z * z / (2 * trials) + sign * z * sqrt((successes / trials * (1 - successes / trials) + z * z / (4 * trials)) / trials))
+    / (1 + z * z / trials);
+CREATE OR REPLACE MACRO trino_wilson_interval_lower(successes, trials, z) AS phlo_wilson(successes::DOUBLE, trials::DOUBLE, z::DOUBLE, -1);
+CREATE OR REPLACE MACRO trino_wilson_interval_upper(successes, trials, z) AS phlo_wilson(successes::DOUBLE, trials::DOUBLE, z::DOUBLE, 1);

@@ -37,7 +37,7 @@ CREATE OR REPLACE MACRO trino_split
         ELSE list_append(string_split(s, delimiter)[1 : n - 1],
                          array_to_string(string_split(s, delimiter)[n :], delimiter)) END;
 CREATE OR REPLACE MACRO trino_split_to_map(s, entries, pair) AS map_from_entries(
-    list_transform(string_split(s, entries), lambda entry:
+    list_transform(list_filter(string_split(s, entries), lambda part: s <> ''), lambda entry:
         {'key': string_split(entry, pair)[1], 'value': array_to_string(string_split(entry, pair)[2:], pair)}));
 
 CREATE OR REPLACE MACRO phlo_ends(s, sub) AS list_filter(
@@ -74,16 +74,25 @@ CREATE OR REPLACE MACRO trino_regexp_extract
     (s, pattern) AS CASE WHEN regexp_matches(s, pattern) THEN regexp_extract(s, pattern) END,
     (s, pattern, i) AS CASE WHEN regexp_matches(s, pattern) THEN regexp_extract(s, pattern, i) END;
 CREATE OR REPLACE MACRO trino_regexp_count(s, pattern) AS len(regexp_extract_all(s, pattern))::BIGINT;
-CREATE OR REPLACE MACRO trino_regexp_position(s, pattern) AS CASE
-    WHEN NOT regexp_matches(s, pattern) THEN -1
-    ELSE length(regexp_extract(s, '(?s)^(.*?)(?:' || pattern || ')', 1)) + 1 END::INTEGER;
+-- Where the n-th match begins at or after a position: before it come the pieces and the matches that went before.
+CREATE OR REPLACE MACRO phlo_position(rest, pattern, n) AS CASE
+    WHEN len(regexp_extract_all(rest, pattern)) < n THEN NULL
+    ELSE list_sum(list_transform(string_split_regex(rest, pattern)[:n], lambda piece: length(piece)))
+        + coalesce(list_sum(list_transform(regexp_extract_all(rest, pattern)[: n - 1], lambda found: length(found))), 0) END;
+CREATE OR REPLACE MACRO trino_regexp_position
+    (s, pattern) AS CASE WHEN s IS NULL THEN NULL ELSE coalesce(phlo_position(s, pattern, 1) + 1, -1) END::INTEGER,
+    (s, pattern, start, n) AS CASE
+        WHEN s IS NULL OR start IS NULL OR n IS NULL THEN NULL
+        WHEN start < 1 OR n < 1 THEN ('not a position or occurrence: ' || least(start, n))::BIGINT
+        ELSE coalesce(phlo_position(substr(s, start), pattern, n) + start, -1) END::INTEGER;
 
 CREATE OR REPLACE MACRO trino_to_hex(b) AS hex(b::BLOB);
 CREATE OR REPLACE MACRO trino_from_hex(s) AS unhex(s);
 CREATE OR REPLACE MACRO trino_to_utf8(s) AS encode(s::VARCHAR);
 CREATE OR REPLACE MACRO trino_from_utf8(b) AS decode(b);
 CREATE OR REPLACE MACRO trino_to_base64(b) AS to_base64(b::BLOB);
-CREATE OR REPLACE MACRO trino_from_base64(s) AS from_base64(s::VARCHAR);
+CREATE OR REPLACE MACRO trino_from_base64(s) AS
+    from_base64(rpad(s::VARCHAR, CAST(ceil(length(s::VARCHAR) / 4) * 4 AS INTEGER), '='));
 CREATE OR REPLACE MACRO trino_to_base64url(b) AS replace(replace(to_base64(b::BLOB), '+', '-'), '/', '_');
 CREATE OR REPLACE MACRO trino_md5(b) AS unhex(md5(b::BLOB));
 CREATE OR REPLACE MACRO trino_sha1(b) AS unhex(sha1(b::BLOB));
@@ -91,18 +100,37 @@ CREATE OR REPLACE MACRO trino_sha256(b) AS unhex(sha256(b::BLOB));
 CREATE OR REPLACE MACRO trino_url_encode(s) AS
     replace(replace(replace(url_encode(s), '%20', '+'), '%2A', '*'), '~', '%7E');
 CREATE OR REPLACE MACRO trino_url_decode(s) AS url_decode(replace(s, '+', '%20'));
-CREATE OR REPLACE MACRO phlo_url(s) AS
-    '^([A-Za-z][A-Za-z0-9+.\-]*)://(?:[^/?#@]*@)?([^/:?#]*)(?::([0-9]+))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$';
-CREATE OR REPLACE MACRO trino_url_extract_protocol(s) AS CASE
-    WHEN regexp_matches(s, phlo_url(s)) THEN regexp_extract(s, phlo_url(s), 1) END;
-CREATE OR REPLACE MACRO trino_url_extract_host(s) AS CASE
-    WHEN regexp_matches(s, phlo_url(s)) THEN regexp_extract(s, phlo_url(s), 2) END;
+-- Java's URI: what has a blank or the like is none, and yields NULL; what it lacks is empty text.
+CREATE OR REPLACE MACRO phlo_url(s) AS '^(?:([A-Za-z][A-Za-z0-9+.\-]*):)?(?://(?:[^/?#@]*@)?([^/:?#]*)(?::([0-9]+))?)?'
+    || '([^?#]*)(?:\?([^#]*))?(?:#(.*))?$';
+CREATE OR REPLACE MACRO phlo_is_url(s) AS regexp_full_match(s, '(?:[A-Za-z0-9_.!~*''();:@&=+$,/?#\[\]\-]|%[0-9A-Fa-f]{2}|[^\x00-\x7f])*')
+    AND regexp_matches(s, phlo_url(s));
+CREATE OR REPLACE MACRO phlo_url_part(s, i) AS CASE WHEN s IS NULL OR NOT phlo_is_url(s) THEN NULL
+    WHEN regexp_matches(s, '^[A-Za-z][A-Za-z0-9+.\-]*:[^/]') AND i > 1 THEN CASE WHEN i = 6 THEN url_decode(regexp_extract(s, phlo_url(s), 6)) ELSE '' END
+    WHEN i > 3 THEN url_decode(regexp_extract(s, phlo_url(s), i)) ELSE regexp_extract(s, phlo_url(s), i) END;
+CREATE OR REPLACE MACRO trino_url_extract_path(s) AS phlo_url_part(s, 4);
+CREATE OR REPLACE MACRO trino_url_extract_query(s) AS phlo_url_part(s, 5);
+CREATE OR REPLACE MACRO trino_url_extract_fragment(s) AS phlo_url_part(s, 6);
+CREATE OR REPLACE MACRO phlo_parameter(pairs, name) AS list_transform(
+    list_filter(pairs, lambda pair: string_split(pair::VARCHAR, '=')[1] = name), lambda pair: array_to_string(string_split(pair::VARCHAR, '=')[2:], '='))[1];
+CREATE OR REPLACE MACRO trino_url_extract_parameter(s, name) AS CASE WHEN phlo_is_url(s) THEN url_decode(replace(
+    phlo_parameter(string_split(regexp_extract(s, phlo_url(s), 5), '&'), name), '+', '%20')) END;
+CREATE OR REPLACE MACRO trino_url_extract_protocol(s) AS phlo_url_part(s, 1);
+CREATE OR REPLACE MACRO trino_url_extract_host(s) AS phlo_url_part(s, 2);
 CREATE OR REPLACE MACRO trino_url_extract_port(s) AS CASE
-    WHEN regexp_matches(s, phlo_url(s)) THEN nullif(regexp_extract(s, phlo_url(s), 3), '')::BIGINT END;
+    WHEN phlo_is_url(s) THEN nullif(phlo_url_part(s, 3), '')::BIGINT END;
+CREATE OR REPLACE MACRO phlo_digits
+    (t_x DECIMAL, x) AS x::VARCHAR, (t_x FLOAT, x) AS x::DOUBLE::VARCHAR, (t_x DOUBLE, x) AS x::DOUBLE::VARCHAR;
+CREATE OR REPLACE MACRO phlo_java_word(s) AS CASE s
+    WHEN 'nan' THEN 'NaN' WHEN 'inf' THEN 'Infinity' WHEN '-inf' THEN '-Infinity' END;
+CREATE OR REPLACE MACRO phlo_plus(s, sign) AS CASE WHEN s[1] IN ('-', 'N', 'I') THEN s ELSE sign || s END;
+CREATE OR REPLACE MACRO phlo_base_of_bits(x, base) AS CASE
+    WHEN x >= 0 THEN lower(to_base(x, base)) WHEN base = 16 THEN lower(to_hex(phlo_unsigned(x)))
+    ELSE ('not available for negative numbers: ' || x)::BIGINT::VARCHAR END;
 -- format(): what %s, %,d and widths print in Java.
 CREATE OR REPLACE MACRO phlo_java_text
     (t_x VARCHAR, x) AS x::VARCHAR, (t_x BIGINT, x) AS x::VARCHAR, (t_x DECIMAL, x) AS phlo_decimal_to_varchar(x),
-    (t_x BOOLEAN, x) AS x::VARCHAR, (t_x DATE, x) AS x::VARCHAR,
+    (t_x BOOLEAN, x) AS x::VARCHAR, (t_x DATE, x) AS x::VARCHAR, (t_x UUID, x) AS x::VARCHAR,
     (t_x DOUBLE, x) AS CASE
         WHEN x = 0 OR abs(x) BETWEEN 1e-3 AND 9999999.999999999 THEN x::DOUBLE::VARCHAR ELSE phlo_double_to_varchar(x) END;
 CREATE OR REPLACE MACRO phlo_thousands(s) AS
@@ -114,3 +142,14 @@ CREATE OR REPLACE MACRO phlo_zeros(s, n) AS CASE
     WHEN length(s) >= n THEN s WHEN s[1] = '-' THEN '-' || lpad(s[2:], n - 1, '0') ELSE lpad(s, n, '0') END;
 -- Built-in checks speak of patterns in this word, in projects whose dialect is DuckDB's too.
 CREATE OR REPLACE MACRO regexp_like(s, pattern) AS regexp_matches(s, pattern);
+CREATE OR REPLACE MACRO trino_from_base64url(s) AS
+    from_base64(rpad(replace(replace(s, '-', '+'), '_', '/'), CAST(ceil(length(s) / 4) * 4 AS INTEGER), '='));
+CREATE OR REPLACE MACRO phlo_big_endian(x, digits) AS unhex(lpad(to_hex(phlo_unsigned(x)), digits, '0'));
+CREATE OR REPLACE MACRO trino_to_big_endian_32(x) AS phlo_big_endian(x::INTEGER, 8);
+CREATE OR REPLACE MACRO trino_to_big_endian_64(x) AS phlo_big_endian(x::BIGINT, 16);
+CREATE OR REPLACE MACRO phlo_from_hex(digits) AS list_reduce(list_transform(string_split(lower(digits), ''),
+    lambda c: (strpos('0123456789abcdef', c) - 1)::HUGEINT), lambda total, digit: total * 16 + digit, 0::HUGEINT);
+CREATE OR REPLACE MACRO trino_from_big_endian_32(b) AS CASE
+    WHEN octet_length(b) <> 4 THEN ('not of 4 bytes: ' || hex(b))::INTEGER ELSE phlo_signed(phlo_from_hex(hex(b)), 0::INTEGER) END;
+CREATE OR REPLACE MACRO trino_from_big_endian_64(b) AS CASE
+    WHEN octet_length(b) <> 8 THEN ('not of 8 bytes: ' || hex(b))::BIGINT ELSE phlo_signed(phlo_from_hex(hex(b)), 0::BIGINT) END;

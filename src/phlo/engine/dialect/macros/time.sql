@@ -84,11 +84,18 @@ CREATE OR REPLACE MACRO trino_strftime
 CREATE OR REPLACE MACRO phlo_plural(n, word) AS CASE
     WHEN n = 0 THEN NULL ELSE n || ' ' || word || CASE WHEN n = 1 THEN '' ELSE 's' END END;
 CREATE OR REPLACE MACRO trino_human_readable_seconds(x) AS coalesce(nullif(concat_ws(', ',
-    phlo_plural(round(x)::BIGINT // 604800, 'week'), phlo_plural(round(x)::BIGINT // 86400 % 7, 'day'),
-    phlo_plural(round(x)::BIGINT // 3600 % 24, 'hour'), phlo_plural(round(x)::BIGINT // 60 % 60, 'minute'),
-    phlo_plural(round(x)::BIGINT % 60, 'second')), ''), CASE WHEN x IS NULL THEN NULL ELSE '0 seconds' END);
+    phlo_plural(round(abs(x))::BIGINT // 604800, 'week'), phlo_plural(round(abs(x))::BIGINT // 86400 % 7, 'day'),
+    phlo_plural(round(abs(x))::BIGINT // 3600 % 24, 'hour'), phlo_plural(round(abs(x))::BIGINT // 60 % 60, 'minute'),
+    phlo_plural(round(abs(x))::BIGINT % 60, 'second')), ''), CASE WHEN x IS NULL THEN NULL ELSE '0 seconds' END);
 CREATE OR REPLACE MACRO trino_parse_duration(s) AS to_milliseconds(CAST(floor(0.5
     + regexp_extract(s, '^\s*([0-9]+(?:\.[0-9]+)?)', 1)::DOUBLE
     * CASE regexp_extract(s, '([a-z]+)\s*$', 1)
         WHEN 'ns' THEN 1e-6 WHEN 'us' THEN 1e-3 WHEN 'ms' THEN 1e0 WHEN 's' THEN 1e3
         WHEN 'm' THEN 6e4 WHEN 'h' THEN 3.6e6 WHEN 'd' THEN 8.64e7 ELSE ('not a duration: ' || s)::DOUBLE END) AS BIGINT));
+-- Minutes by which a zone's clock is ahead of UTC's at an instant.
+CREATE OR REPLACE MACRO phlo_offset(x, zone) AS
+    CAST(epoch(timezone(zone, x)) - epoch(timezone('UTC', x)) AS BIGINT) // 60;
+-- The instant at which a zone's clock shows a time: the earlier one, where the clock is put back.
+CREATE OR REPLACE MACRO phlo_local_to_instant(zone, x) AS CASE
+    WHEN timezone(zone, timezone(zone, x) - INTERVAL 1 HOUR) = x THEN timezone(zone, x) - INTERVAL 1 HOUR
+    ELSE timezone(zone, x) END;
