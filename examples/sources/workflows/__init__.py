@@ -1,0 +1,1 @@
+"""Ingestions and their schemas."""

@@ -1,0 +1,1 @@
+"""What the rows must look like."""
