@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from phlo.errors import StagingFailed, UnusableRows
+from phlo.load.columns import longest, storable
 from phlo.load.extract import pages
 from phlo.load.rows import encode
 
@@ -228,8 +229,9 @@ class _Writer:
     def add_batch(self, batch: pa.RecordBatch, ingestion: Ingestion) -> None:
         """Take a page of Arrow; small ones are gathered."""
         self._flush_texts()
+        batch = storable(batch)
         if batch.nbytes > LARGEST_ROW:
-            _refuse_giant(max(map(_longest, batch.columns)), ingestion)
+            _refuse_giant(max(map(longest, batch.columns)), ingestion)
         if self._batches and self._batches[0].schema != batch.schema:
             self._flush_batches()
         self._batches.append(batch)
@@ -308,15 +310,6 @@ def _finish(staged: Staged, folder: Path) -> None:
     }
     (staged.folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     os.replace(staged.folder, folder)  # noqa: PTH105  the atomic step
-
-
-def _longest(column: pa.Array) -> int:
-    """Bytes of a column's longest text; other values are small, or nested and made of texts."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    types = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
-    return pc.max(pc.binary_length(column)).as_py() or 0 if any(test(column.type) for test in types) else 0
 
 
 def _refuse_giant(size: int, ingestion: Ingestion) -> None:
