@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -179,9 +180,34 @@ def test_an_unknown_strategy_is_refused_with_the_nearest_one() -> None:
         InvalidModelConfig, match=r"there is no strategy `delete_insert`; did you mean `delete\+insert`"
     ) as caught:
         Increment.read({"incremental_strategy": "delete_insert"})
-    assert caught.value.next_step == "the strategies are append, merge, delete+insert"
+    assert caught.value.next_step == "the strategies are append, merge, delete+insert, microbatch"
 
 
 def test_predicates_are_refused_rather_than_left_out() -> None:
     with pytest.raises(InvalidModelConfig, match="`incremental_predicates`"):
         Increment.read({"unique_key": "id", "incremental_predicates": ["DBT_INTERNAL_DEST.id > 3"]})
+
+
+EVENTS = """select * from (values
+  (1, timestamp '2024-01-20 23:59:59.999999'), (2, timestamp '2024-01-21 00:00:00'),
+  (3, timestamp '2024-01-21 23:59:59'), (4, timestamp '2024-01-22 00:00:00'),
+  (5, cast(null as timestamp))) as t (id, at)
+"""
+DAY = Increment("microbatch", event_time="at", start=dt.datetime(2024, 1, 21, tzinfo=dt.UTC),
+                end=dt.datetime(2024, 1, 22, tzinfo=dt.UTC))  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["timestamp(6)", "timestamp(6) with time zone", "date"])
+def test_a_microbatch_puts_its_rows_in_place_of_all_in_its_span(session: Session, rows: Rows, kind: str) -> None:
+    replace_table(session, "silver.t", f"select id, cast(at as {kind}) as at from ({EVENTS})")
+    built = increment(
+        session, "silver.t", f"select 9 as id, cast(timestamp '2024-01-21 12:00:00' as {kind}) as at", DAY
+    )
+    assert built.rows == 1
+    assert [row["id"] for row in rows("select id from silver.t order by id")] == [1, 4, 5, 9]
+
+
+def test_a_microbatch_without_rows_empties_its_span(session: Session, rows: Rows) -> None:
+    replace_table(session, "silver.t", EVENTS)
+    increment(session, "silver.t", f"select * from ({EVENTS}) where false", DAY)
+    assert [row["id"] for row in rows("select id from silver.t order by id")] == [1, 4, 5]

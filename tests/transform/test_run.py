@@ -318,15 +318,19 @@ def test_a_test_that_stores_its_failures_does_so_on_the_ref(
     ]
 
 
-def test_a_hook_that_is_no_query_is_refused(shared_lake: Lake, ref: str, broken: Callable[[str, str], None]) -> None:
-    broken(
-        "models/bronze/stg_glucose_entries.sql",
-        "{{ config(pre_hook='grant select on {{ this }} to everyone') }} select _id as entry_id, 60 as glucose_mg_dl "
-        "from {{ source('raw_iceberg', 'glucose_entries') }}",
+def test_hooks_write_the_ref_and_what_can_not_be_written_is_refused(
+    shared_lake: Lake, ref: str, broken: Callable[[str, str], None]
+) -> None:
+    hooked = (
+        "{{{{ config(pre_hook='create table if not exists audit.log (what varchar)', grants={{'select': ['all']}},"
+        ' post_hook="{}") }}}} select _id as entry_id, 60 as glucose_mg_dl '
+        "from {{{{ source('raw_iceberg', 'glucose_entries') }}}}"
     )
-    with pytest.raises(
-        ModelsFailed, match=r"`grant select on .* can not run here: dbt's adapter for Phlo runs queries"
-    ):
+    broken("models/bronze/stg_glucose_entries.sql", hooked.format("insert into audit.log values ('{{ this }}')"))
+    build(shared_lake, ref, "stg_glucose_entries")
+    assert query(shared_lake, ref, "select * from audit.log") == [{"what": '"bronze"."stg_glucose_entries"'}]
+    broken("models/bronze/stg_glucose_entries.sql", hooked.format("vacuum audit.log"))
+    with pytest.raises(ModelsFailed, match=r"`vacuum audit\.log` can not run here"):
         build(shared_lake, ref, "stg_glucose_entries")
 
 

@@ -6,24 +6,23 @@ that spills to disk, as they are looked at twice: for keys that repeat, and for 
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from phlo.engine.failure import explained
 from phlo.errors import DuplicateKey, InvalidModelConfig, ModelColumnsChanged, NullKey, nearest
 from phlo.iceberg import merge
 from phlo.iceberg.tables import evolve, iceberg_schema
 from phlo.iceberg.types import quoted
-from phlo.transform.columns import columns_of, storable
-from phlo.transform.session import tables_of
-from phlo.transform.write import BATCH_ROWS, Built, Counted, columns
+from phlo.transform.columns import columns_of
+from phlo.transform.write import BATCH_ROWS, Built, Code, Counted, columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from phlo.transform.session import Session
 
-STRATEGIES = ("append", "merge", "delete+insert")
+STRATEGIES = ("append", "merge", "delete+insert", "microbatch")
 BATCH = "phlo_batch"
 
 
@@ -39,6 +38,10 @@ class Increment:
     """merge: just these columns of rows that are there already change."""
     exclude_columns: tuple[str, ...] = ()
     """merge: all but these."""
+    event_time: str = ""
+    """microbatch: the column of time, of which a batch is a span."""
+    start: dt.datetime | None = None
+    end: dt.datetime | None = None
 
     @classmethod
     def read(cls, config: Mapping[str, Any]) -> Increment:
@@ -63,26 +66,33 @@ class Increment:
             config.get("on_schema_change") or "ignore",
             _names(config.get("merge_update_columns")),
             _names(config.get("merge_exclude_columns")),
+            config.get("event_time") or "",
+            config.get("start"),
+            config.get("end"),
         )
 
     @property
     def effective(self) -> str:
         """The strategy that is meant: without a key, nothing can be merged or deleted."""
+        if self.strategy == "microbatch":
+            return "microbatch" if self.start and self.end else "append"
         keyed = "merge" if self.strategy == "default" else self.strategy
         return keyed if self.unique_key else "append"
 
 
-def increment(session: Session, name: str, sql: str, how: Increment) -> Built:
+def increment(session: Session, name: str, sql: Code | str, how: Increment) -> Built:
     """Bring a query's rows into a table that is there.
 
     Raises ``ModelColumnsChanged``, ``DuplicateKey`` and ``NullKey`` before it writes.
     """
-    with session.reading(dict.fromkeys([*tables_of(sql, session.dialect), name])) as con, explained(sql):
-        relation = storable(con.sql(session.duckdb(sql)))
-        relation = _aligned(session, name, relation, how.on_schema_change)
+    code = Code(sql) if isinstance(sql, str) else sql
+    with code.rows(session, name, name) as (con, rows):
+        relation = _aligned(session, name, rows, how.on_schema_change)
         if how.effective == "append":
             return _append(session, name, relation)
         relation.create(BATCH)
+        if how.effective == "microbatch":
+            return _replace_span(session, name, con, how)
         if how.effective == "merge":
             return _merge(session, name, con, how)
         return _replace_keys(session, name, con, how.unique_key)
@@ -129,6 +139,17 @@ def _replace_keys(session: Session, name: str, con: Any, keys: Sequence[str]) ->
         rows = con.sql(f"{left} UNION ALL BY NAME SELECT * FROM {BATCH}").to_arrow_reader(BATCH_ROWS)
         session.engine.write(name, rows, session.ref, mode="replace")
     return Built(count)
+
+
+def _replace_span(session: Session, name: str, con: Any, how: Increment) -> Built:
+    """Put the batch in the place of all rows whose time is in its span."""
+    assert how.start and how.end  # `effective` has seen to it
+    at = f"CAST(t.{quoted(how.event_time)} AS TIMESTAMP)"  # in UTC, as the connection is
+    first, last = (f"TIMESTAMP '{each.astimezone(dt.UTC).replace(tzinfo=None)}'" for each in (how.start, how.end))
+    left = f"SELECT t.* FROM {_table(name)} t WHERE NOT coalesce({at} >= {first} AND {at} < {last}, false)"
+    rows = con.sql(f"{left} UNION ALL BY NAME SELECT * FROM {BATCH}").to_arrow_reader(BATCH_ROWS)
+    session.engine.write(name, rows, session.ref, mode="replace")
+    return Built(_count(con, f"FROM {BATCH}"))
 
 
 def check_keys(con: Any, name: str, keys: Sequence[str], batch: str = BATCH) -> None:

@@ -28,4 +28,4 @@ def seed(session: Session, name: str, _sql: str, rows: Any, types: Mapping[str, 
     casts = ", ".join(f"CAST({quoted(column)} AS {kind}) AS {quoted(column)}" for column, kind in types.items())
     with session.reading([]) as con:
         con.register(ROWS, texts)
-        return replace_by(session, name, con.sql(session.duckdb(f"SELECT {casts} FROM {ROWS}")))
+        return replace_by(session, name, con.sql(session.duckdb(f"SELECT {casts} FROM {ROWS}", con)))

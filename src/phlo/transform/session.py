@@ -49,7 +49,7 @@ class Session:
         from phlo.engine.failure import explained
 
         with self.reading(tables_of(sql, self.dialect)) as con, explained(sql):
-            yield con.sql(self.duckdb(sql))
+            yield con.sql(self.duckdb(sql, con))
 
     @contextmanager
     def reading(self, names: Iterable[str]) -> Iterator[Any]:
@@ -81,11 +81,12 @@ class Session:
                     con.interrupt()
             time.sleep(0.05)
 
-    def duckdb(self, sql: str) -> str:
-        """Turn a query into the engine's own SQL."""
+    def duckdb(self, sql: str, con: Any) -> str:
+        """Turn a query into the engine's own SQL, and make the functions that it needs known to the connection."""
+        from phlo.engine.define import define
         from phlo.engine.dialect import to_duckdb
 
-        return to_duckdb(sql, self.dialect)
+        return define(con, to_duckdb(sql, self.dialect))
 
 
 def tables_of(sql: str, dialect: str) -> list[str]:

@@ -27,7 +27,7 @@ def snapshot(session: Session, name: str, sql: str, columns: Mapping[str, str]) 
     version, until = quoted(columns["dbt_scd_id"]), quoted(columns["dbt_valid_to"])
     table = ".".join(map(quoted, name.split(".")))
     with session.reading(dict.fromkeys([*tables_of(sql, session.dialect), name])) as con, explained(sql):
-        staged = storable(con.sql(session.duckdb(sql)))
+        staged = storable(con.sql(session.duckdb(sql, con)))
         kept = ", ".join(quoted(column) for column in staged.columns if not _is_staging(column))
         staged.create(CHANGES)
         con.sql(

@@ -6,18 +6,24 @@ history goes on; one whose columns changed is dropped and created on the ref, wh
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from phlo.iceberg.tables import iceberg_schema
+from phlo.engine.failure import explained
+from phlo.iceberg.tables import evolve, iceberg_schema
 from phlo.protocols import View
 from phlo.transform.columns import columns_of, columns_of_query, storable
+from phlo.transform.constraints import insist_on_constraints
+from phlo.transform.python import computed
+from phlo.transform.session import tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from phlo.transform.constraints import Constraint
     from phlo.transform.session import Session
 
 BATCH_ROWS = 122_880
@@ -35,9 +41,38 @@ class Built:
         return "view" if self.rows is None else f"{self.rows:,} row{'' if self.rows == 1 else 's'}"
 
 
-def replace_table(session: Session, name: str, sql: str, *, partition_by: str | None = None) -> Built:
-    """Make a table of exactly the rows that a query returns."""
-    with session.query(sql) as relation:
+@dataclass(frozen=True)
+class Code:
+    """What dbt compiled of a model, and what its contract promises of the rows."""
+
+    text: str
+    language: str = "sql"
+    constraints: tuple[Constraint, ...] = ()
+
+    @contextmanager
+    def rows(self, session: Session, name: str, *tables: str) -> Iterator[tuple[Any, Any]]:
+        """Yield a connection, on which ``tables`` stand open too, and the rows as a relation that can be stored.
+
+        Raises ``ConstraintBroken``, ``UntypedColumn`` and what the model's own code raises.
+        """
+        with self._computed(session, tables) as (con, relation):
+            yield con, insist_on_constraints(session, con, name, storable(relation), self.constraints)
+
+    @contextmanager
+    def _computed(self, session: Session, tables: tuple[str, ...]) -> Iterator[tuple[Any, Any]]:
+        if self.language == "python":
+            with computed(session, self.text, *tables) as found:
+                yield found
+            return
+        names = dict.fromkeys([*tables_of(self.text, session.dialect), *tables])
+        with session.reading(names) as con, explained(self.text):
+            yield con, con.sql(session.duckdb(self.text, con))
+
+
+def replace_table(session: Session, name: str, code: Code | str, *, partition_by: str | None = None) -> Built:
+    """Make a table of exactly the rows that a model, or a query, returns."""
+    model = Code(code) if isinstance(code, str) else code
+    with model.rows(session, name) as (_, relation):
         return replace_by(session, name, relation, partition_by=partition_by)
 
 
@@ -46,6 +81,18 @@ def replace_by(session: Session, name: str, relation: Any, *, partition_by: str 
     rows = Counted(storable(relation))
     _make_way(session, name, rows.columns, partition_by, rows.schema)
     session.engine.write(name, rows.reader(), session.ref, mode="replace")
+    return Built(rows.rows)
+
+
+def append_table(session: Session, name: str, sql: str) -> Built:
+    """Add the rows of a query to a table that is there, which widens to columns it lacks."""
+    from phlo.iceberg import merge
+
+    with session.query(sql) as relation:
+        rows = Counted(storable(relation))
+        table = session.catalog.load(name, session.ref)
+        evolve(table, rows.schema)
+        merge.append(table, rows.reader(), limits=session.engine.limits())
     return Built(rows.rows)
 
 

@@ -12,6 +12,8 @@ import datetime as dt
 import getpass
 import re
 import secrets
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -27,8 +29,11 @@ OpenLake = Callable[[Path], Any]
 Check = Callable[[Any, str, Callable[[str], None]], None]
 """Checks a lake's ref, telling how it went; raises where a blocking check fails."""
 
-BUILDING = frozenset({"run", "build", "seed", "snapshot", "retry"})
-"""The dbt commands that write."""
+BUILDING = frozenset({"run", "build", "seed", "snapshot", "retry", "clone", "test"})
+"""The dbt commands that write; tests do when they store their failures."""
+
+FINE = frozenset({"success", "pass", "warn", "no-op"})
+"""The ends of a node after which its part of the ref is whole."""
 
 DEV = "dev"
 
@@ -43,6 +48,13 @@ class HandRun:
     """The ref that stays and is never published; None: a run's own."""
     session: Session
     run_id: str = ""
+    command: str = ""
+    before: BaseException | None = None
+    """What was being handled when dbt began, such as in a notebook's own except."""
+    working: Counter[str] = field(default_factory=Counter)
+    """The nodes that have begun and not ended."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """How nodes and hooks ended that did not end well."""
     leases: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -89,38 +101,56 @@ def begin(command: str, tables: Iterable[str], say: Callable[[str], None]) -> No
         # A ref that stays is no run's: nothing takes it for what a run that died has left.
         catalog.create_ref(ref, run_id="" if run.kept else run_id, selection=f"dbt {command}")
     run.session, run.run_id = _session(run.lake, ref), run_id
+    run.command, run.before, run.failed, run.working = command, sys.exception(), {}, Counter()
 
 
-def end(failed: int, say: Callable[[str], None]) -> None:
-    """Publish the ref, or keep it when nodes or blocking checks failed; raise what the checks and the publish raise."""
+def watch(event: Any) -> None:
+    """Take note of how nodes and hooks end; dbt calls it with every event."""
+    run = _run
+    if run is None or not run.open or event.info.name not in ("NodeStart", "NodeFinished", "LogHookEndLine"):
+        return
+    unique_id = event.data.node_info.unique_id
+    if event.info.name == "NodeStart":
+        run.working[unique_id] += 1
+        return
+    if event.info.name == "NodeFinished":
+        run.working[unique_id] -= 1
+    ended = event.data.run_result.status if event.info.name == "NodeFinished" else event.data.status
+    if ended not in FINE:
+        run.failed[unique_id] = ended
+
+
+def end(say: Callable[[str], None]) -> None:
+    """Publish the ref, or keep it when nodes, hooks or blocking checks failed, or dbt did not come to its end.
+
+    Raises what the checks and the publish raise.
+    """
     run = _run
     if current() is not None or run is None or not run.open:
         return
     ref, catalog = run.session.ref, run.lake.catalog
+    stopped, failed = sys.exception() is not run.before, _failed(run)
     run.run_id = ""
     with run.leases:
         if run.kept:
             say(f"Written to `{ref}`, which is not published; `phlo ref diff {ref}` shows what differs from main")
-        elif failed:
-            catalog.fail_ref(ref, f"{_nodes(failed)} of dbt failed", blocked=True)
-            say(f"Nothing was published: {_nodes(failed)} failed. The data is kept on `{ref}`")
-        elif not catalog.diff(ref):
+        elif not catalog.diff(ref) and not stopped and not (failed and run.command != "test"):
             catalog.drop_ref(ref)
-            say("Nothing changed, so there was nothing to publish")
+            if run.command != "test":
+                say("Nothing changed, so there was nothing to publish")
+        elif stopped or failed:
+            reason = "dbt stopped before its end" if stopped else f"{_nodes(failed)} failed"
+            catalog.fail_ref(ref, reason, blocked=True)
+            say(f"Nothing was published: {reason}. The data is kept on `{ref}`")
         else:
             _publish(run, ref, say)
 
 
-def abandon(reason: str, say: Callable[[str], None]) -> None:
-    """Keep the ref of a command that ended before its ``end``: its own last hook failed, or it was stopped."""
-    run = _run
-    if current() is not None or run is None or not run.open:
-        return
-    with run.leases:
-        if not run.kept:
-            run.lake.catalog.fail_ref(run.session.ref, reason, blocked=True)
-            say(f"Nothing was published: {reason}. The data is kept on `{run.session.ref}`")
-    run.run_id = ""
+def _failed(run: HandRun) -> int:
+    """How many nodes failed, or began and did not end; nodes that were skipped count where nothing else does."""
+    lost = {unique_id for unique_id, count in run.working.items() if count}
+    real = {unique_id for unique_id, ended in run.failed.items() if ended != "skipped"} | lost
+    return len(real) or len(run.failed)
 
 
 def _publish(run: HandRun, ref: str, say: Callable[[str], None]) -> None:
@@ -154,5 +184,10 @@ def _user() -> str:
 
 @atexit.register
 def _interrupted() -> None:
-    """Keep the ref of a command that ended before dbt came to its end, such as by Ctrl-C."""
-    abandon("dbt was interrupted", lambda _: None)
+    """Keep the ref of a command that ended before dbt came to its end, such as by a signal."""
+    run = _run
+    if run is not None and run.open:
+        with run.leases:
+            if not run.kept:
+                run.lake.catalog.fail_ref(run.session.ref, "dbt was interrupted", blocked=True)
+        run.run_id = ""

@@ -10,16 +10,20 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dbt.adapters.contracts.connection import AdapterResponse, Connection, ConnectionState, Credentials
+from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.sql import SQLConnectionManager
 from dbt_common.exceptions import DbtDatabaseError, DbtRuntimeError
 
-from phlo.errors import PhloError, UnsupportedStatement
+from phlo.errors import PhloError
 from phlo.transform.adapter.byhand import session
 from phlo.transform.columns import columns_of_query
 from phlo.transform.excerpt import Source, told
+from phlo.transform.statements import run_statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+logger = AdapterLogger("Phlo")
 
 _COMMENT = re.compile(r"\s*(--[^\n]*(\n|$)|/\*.*?\*/)", re.DOTALL)
 
@@ -55,13 +59,15 @@ class Cursor:
         self.rows: list[tuple[Any, ...]] = []
 
     def execute(self, sql: str, bindings: Sequence[Any] | None = None) -> None:
-        """Run a query in the project's dialect; raise ``UnsupportedStatement`` for SQL of another kind."""
+        """Run a query in the project's dialect, or a statement that writes to the run's ref."""
         del bindings  # dbt passes them for seeds alone, which have a materialization of their own here
         bare = _bare(sql)
         if not bare:
             return
         if not re.match(r"(?i)(select|with|values|table)\b|\(", bare):
-            raise UnsupportedStatement(statement=_shortened(bare))
+            self.description, self.rows = [], []
+            run_statement(session(), bare, logger.info)
+            return
         # Whole, with its comments: an error's line is a line of this.
         with session().query(sql) as relation:
             self.description = list(columns_of_query(relation))
@@ -89,6 +95,9 @@ class Handle:
 
     def close(self) -> None:
         """Close nothing."""
+
+    def commit(self) -> None:
+        """Commit nothing: every statement is a commit on the ref."""
 
     def rollback(self) -> None:
         """Roll nothing back: a run that fails is a ref that is never published."""
@@ -178,8 +187,3 @@ def _bare(sql: str) -> str:
     while match := _COMMENT.match(bare):
         bare = bare[match.end() :].lstrip()
     return bare.rstrip().rstrip(";")
-
-
-def _shortened(sql: str) -> str:
-    line = " ".join(sql.split())
-    return line if len(line) <= 60 else line[:59] + "…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,18 +12,22 @@ from dbt.adapters.contracts.connection import AdapterResponse
 from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.sql import SQLAdapter
 from dbt.flags import get_flags
+from dbt_common.events.event_manager_client import add_callback_to_manager
 
+from dbt import selected_resources
 from phlo.transform import write
 from phlo.transform.adapter import byhand
 from phlo.transform.adapter.connections import PhloConnectionManager
 from phlo.transform.adapter.relation import PhloRelation
+from phlo.transform.constraints import read_constraints
 from phlo.transform.increment import Increment, increment
 from phlo.transform.seed import seed
 from phlo.transform.session import current
 from phlo.transform.snapshot import snapshot
+from phlo.transform.statements import comment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from dbt.adapters.base import BaseRelation
     from dbt.adapters.trino.column import TrinoColumn
@@ -31,8 +36,8 @@ if TYPE_CHECKING:
 
 logger = AdapterLogger("Phlo")
 
-FAILED = ("error", "fail", "runtime error", "partial success")
-"""The ends of a node after which a ref holds half of what it should; so it does where one was skipped."""
+MASTER = "master"
+"""What dbt calls the connection that it takes before it builds, and again for its last hooks."""
 
 CATALOG_COLUMNS = (
     "table_database",
@@ -63,6 +68,7 @@ class PhloAdapter(SQLAdapter):
             with self.connections.exception_handler(""):
                 folder, ref = Path(config.project_root), config.credentials.ref
                 byhand.prepare(type(self).open_lake, type(self).check, folder, config.target_name, ref)
+            add_callback_to_manager(byhand.watch)
 
     def set_macro_resolver(self, macro_resolver: Any) -> None:
         """Take dbt's manifest: errors name the files of its nodes."""
@@ -81,26 +87,20 @@ class PhloAdapter(SQLAdapter):
 
     # ── the run ──────────────────────────────────────────────────────────────────────────────────────────
 
-    @available.parse_none
-    def begin_run(self, selected: Iterable[str]) -> str:
-        """Open the ref of a command typed by hand; a run of Phlo's has opened its own."""
-        with self.connections.exception_handler(""):
-            byhand.begin(get_flags().WHICH, self._tables(selected), logger.info)
-        return ""
-
-    @available.parse_none
-    def end_run(self, results: Iterable[Any]) -> str:
-        """Publish that ref, or keep it when a node, a hook or a check failed."""
-        ends = [str(result.status) for result in results]
-        failed = sum(end in FAILED for end in ends) or ends.count("skipped")
-        with self.connections.exception_handler(""):
-            byhand.end(failed, logger.info)
-        return ""
+    @contextmanager
+    def connection_named(self, name: str, *args: Any, **kwargs: Any) -> Iterator[None]:
+        """Name a connection; with the first one of a command typed by hand its ref is opened."""
+        if name == MASTER:
+            with self.connections.exception_handler(""):
+                byhand.begin(get_flags().WHICH, self._tables(selected_resources.SELECTED_RESOURCES), logger.info)
+        with super().connection_named(name, *args, **kwargs):
+            yield
 
     def cleanup_connections(self) -> None:
-        """Let go of dbt's connections when a command ends, and of its ref where ``end_run`` did not come to it."""
+        """Let go of dbt's connections, which is the last of a command: its ref is published now, or kept."""
         super().cleanup_connections()
-        byhand.abandon("dbt ended before its last hook", logger.info)
+        with self.connections.exception_handler(""):
+            byhand.end(logger.info)
 
     def _tables(self, selected: Iterable[str]) -> list[str]:
         nodes = self._macro_resolver.nodes
@@ -108,12 +108,20 @@ class PhloAdapter(SQLAdapter):
         chosen = (nodes[unique_id] for unique_id in selected if unique_id in nodes)
         return [f"{node.schema}.{node.alias}" for node in chosen if str(node.resource_type) in kinds]
 
+    @available.parse_none
+    def say(self, message: str) -> None:
+        """Tell the user something that stops nothing."""
+        logger.info(message)
+
     # ── what materializations write ──────────────────────────────────────────────────────────────────────
 
     @available.parse_none
-    def write_table(self, relation: PhloRelation, sql: str, partition_by: str | None = None) -> AdapterResponse:
-        """Replace a table by a query's rows."""
-        return self._write("TABLE", partial(write.replace_table, partition_by=partition_by), relation, sql)
+    def write_table(
+        self, relation: PhloRelation, code: str, partition_by: str | None = None, model: Any = None
+    ) -> AdapterResponse:
+        """Replace a table by the rows of a query, or of dbt's ``model``, which can be Python and has constraints."""
+        action = partial(write.replace_table, partition_by=partition_by)
+        return self._write("TABLE", action, relation, _code(code, model))
 
     @available.parse_none
     def write_view(self, relation: PhloRelation, sql: str) -> AdapterResponse:
@@ -126,9 +134,20 @@ class PhloAdapter(SQLAdapter):
         return self._write("SCRATCH", write.create_scratch, relation, sql)
 
     @available.parse_none
-    def write_increment(self, relation: PhloRelation, sql: str, config: dict[str, Any]) -> AdapterResponse:
-        """Bring a query's rows into a table that is there."""
-        return self._write("INCREMENT", partial(increment, how=Increment.read(config)), relation, sql)
+    def write_increment(
+        self, relation: PhloRelation, code: str, config: dict[str, Any], model: Any = None
+    ) -> AdapterResponse:
+        """Bring a model's rows into a table that is there."""
+        with self.connections.exception_handler(code):
+            how = Increment.read(config)
+        return self._write("INCREMENT", partial(increment, how=how), relation, _code(code, model))
+
+    @available.parse_none
+    def write_comments(self, relation: PhloRelation, text: str | None, columns: dict[str, Any]) -> None:
+        """Keep what a table and its columns mean in the table."""
+        described = {name: str(column.get("description") or "") for name, column in columns.items()}
+        with self.connections.exception_handler(""):
+            comment(byhand.session(), relation.table_name, text, described)
 
     @available.parse_none
     def write_snapshot(self, relation: PhloRelation, sql: str, columns: dict[str, str]) -> AdapterResponse:
@@ -144,10 +163,12 @@ class PhloAdapter(SQLAdapter):
         }
         return self._write("SEED", partial(seed, rows=rows, types=typed), relation, "")
 
-    def _write(self, code: str, action: Callable[..., Built], relation: PhloRelation, sql: str) -> AdapterResponse:
-        with self.connections.exception_handler(sql):
-            built = action(byhand.session(), relation.table_name, sql)
-        return AdapterResponse(_message=str(built), code=code, rows_affected=built.rows)
+    def _write(
+        self, kind: str, action: Callable[..., Built], relation: PhloRelation, code: write.Code | str
+    ) -> AdapterResponse:
+        with self.connections.exception_handler(code if isinstance(code, str) else code.text):
+            built = action(byhand.session(), relation.table_name, code)
+        return AdapterResponse(_message=str(built), code=kind, rows_affected=built.rows)
 
     # ── what dbt asks of the catalog ─────────────────────────────────────────────────────────────────────
 
@@ -247,3 +268,11 @@ class PhloAdapter(SQLAdapter):
 
     def expand_column_types(self, goal: BaseRelation, current: BaseRelation) -> None:
         """Do nothing: no type of the lake's has a length."""
+
+
+def _code(text: str, model: Any) -> write.Code:
+    if not model:
+        return write.Code(text)
+    enforced = (model.get("config", {}).get("contract") or {}).get("enforced")
+    constraints = tuple(read_constraints(model)) if enforced else ()
+    return write.Code(text, str(model.get("language") or "sql"), constraints)

@@ -1,11 +1,13 @@
 {#- A model's SELECT goes to the adapter as it is: SQL of the project's dialect, which the engine reads. Nothing is
     built under another name and renamed into place, because nothing of a run is seen before its publish. -#}
 
-{% materialization table, adapter='phlo', supported_languages=['sql'] %}
+{% materialization table, adapter='phlo', supported_languages=['sql', 'python'] %}
   {%- set target = this.incorporate(type='table') -%}
   {{ run_hooks(pre_hooks) }}
   {{ phlo__check_contract() }}
-  {%- do store_result('main', response=adapter.write_table(target, compiled_code, config.get('partition_by'))) -%}
+  {%- do store_result('main', response=adapter.write_table(target, compiled_code, config.get('partition_by'), model)) -%}
+  {%- do apply_grants(target, config.get('grants'), should_revoke=false) -%}
+  {%- do persist_docs(target, model) -%}
   {{ run_hooks(post_hooks) }}
   {{ return({'relations': [target]}) }}
 {% endmaterialization %}
@@ -16,18 +18,20 @@
   {{ run_hooks(pre_hooks) }}
   {{ phlo__check_contract() }}
   {%- do store_result('main', response=adapter.write_view(target, compiled_code)) -%}
+  {%- do apply_grants(target, config.get('grants'), should_revoke=false) -%}
+  {%- do persist_docs(target, model) -%}
   {{ run_hooks(post_hooks) }}
   {{ return({'relations': [target]}) }}
 {% endmaterialization %}
 
 
-{% materialization incremental, adapter='phlo', supported_languages=['sql'] %}
+{% materialization incremental, adapter='phlo', supported_languages=['sql', 'python'] %}
   {%- set target = this.incorporate(type='table') -%}
   {%- set existing = load_cached_relation(this) -%}
   {{ run_hooks(pre_hooks) }}
   {{ phlo__check_contract() }}
   {%- if existing is none or existing.is_view or should_full_refresh() -%}
-    {%- set response = adapter.write_table(target, compiled_code, config.get('partition_by')) -%}
+    {%- set response = adapter.write_table(target, compiled_code, config.get('partition_by'), model) -%}
   {%- else -%}
     {%- set response = adapter.write_increment(target, compiled_code, {
       'incremental_strategy': config.get('incremental_strategy'),
@@ -36,9 +40,14 @@
       'merge_update_columns': config.get('merge_update_columns'),
       'merge_exclude_columns': config.get('merge_exclude_columns'),
       'incremental_predicates': config.get('predicates') or config.get('incremental_predicates'),
-    }) -%}
+      'event_time': config.get('event_time'),
+      'start': model.config.get('__dbt_internal_microbatch_event_time_start'),
+      'end': model.config.get('__dbt_internal_microbatch_event_time_end'),
+    }, model) -%}
   {%- endif -%}
   {%- do store_result('main', response=response) -%}
+  {%- do apply_grants(target, config.get('grants'), should_revoke=false) -%}
+  {%- do persist_docs(target, model) -%}
   {{ run_hooks(post_hooks) }}
   {{ return({'relations': [target]}) }}
 {% endmaterialization %}
@@ -50,6 +59,8 @@
   {%- set rows = load_agate_table() -%}
   {%- do store_result('agate_table', response='OK', agate_table=rows) -%}
   {%- do store_result('main', response=adapter.write_seed(target, rows, config.get('column_types') or {})) -%}
+  {%- do apply_grants(target, config.get('grants'), should_revoke=false) -%}
+  {%- do persist_docs(target, model) -%}
   {{ run_hooks(post_hooks) }}
   {{ return({'relations': [target]}) }}
 {% endmaterialization %}
@@ -70,13 +81,15 @@
     {%- set response = adapter.write_snapshot(target, changes, columns) -%}
   {%- endif -%}
   {%- do store_result('main', response=response) -%}
+  {%- do apply_grants(target, config.get('grants'), should_revoke=false) -%}
+  {%- do persist_docs(target, model) -%}
   {{ run_hooks(post_hooks) }}
   {{ return({'relations': [target]}) }}
 {% endmaterialization %}
 
 
 {% macro phlo__check_contract() -%}
-  {%- if config.get('contract').enforced -%}
+  {%- if config.get('contract').enforced and model.language == 'sql' -%}
     {%- do get_assert_columns_equivalent(compiled_code) -%}
   {%- endif -%}
 {%- endmacro %}

@@ -19,3 +19,31 @@
 {% macro phlo__date(year, month, day) -%}
   date '{{ modules.datetime.date(year, month, day) }}'
 {%- endmacro %}
+
+
+{#- Rights are no affair of a lake's tables: `grants` in a config is said to have no effect, once for each model. -#}
+{% macro phlo__apply_grants(relation, grant_config, should_revoke=false) -%}
+  {%- if grant_config -%}
+    {%- do adapter.say('`grants` of ' ~ relation ~ ' has no effect: a lake\'s files and servers know their users') -%}
+  {%- endif -%}
+{%- endmacro %}
+
+
+{% macro phlo__alter_relation_comment(relation, relation_comment) -%}
+  {%- do adapter.write_comments(relation, relation_comment, {}) -%}
+{%- endmacro %}
+
+
+{% macro phlo__alter_column_comment(relation, column_dict) -%}
+  {%- do adapter.write_comments(relation, none, column_dict) -%}
+{%- endmacro %}
+
+
+{% macro phlo__persist_docs(relation, model, for_relation, for_columns) -%}
+  {%- if for_relation and config.persist_relation_docs() and model.description -%}
+    {%- do alter_relation_comment(relation, model.description) -%}
+  {%- endif -%}
+  {%- if for_columns and config.persist_column_docs() and model.columns -%}
+    {%- do alter_column_comment(relation, model.columns) -%}
+  {%- endif -%}
+{%- endmacro %}
