@@ -1,14 +1,11 @@
 """How much memory a large load takes: rows from an Arrow reader through a whole run, each size in its own process.
 
-    python benchmarks/stream.py [--rows 1000000 10000000] [--strategies merge append]
-
 The source is a RecordBatchReader of synthetic readings (a text key, a time, a device, two numbers); a schema checks
 each row, 1 in 10,000 is rejected, and 1 in 1,000 comes twice.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
 import subprocess
@@ -17,8 +14,14 @@ import tempfile
 import textwrap
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-WORKFLOW = '''
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.measure import Table
+
+WORKFLOW = """
 import os
 
 import numpy as np
@@ -61,24 +64,27 @@ def batches():
 def readings(partition_date: str):
     first = next(batches())
     return pyarrow.RecordBatchReader.from_batches(first.schema, batches())
-'''
+"""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
-    parser.add_argument("--strategies", nargs="+", default=["merge", "append"])
-    chosen = parser.parse_args()
-    print("| rows | strategy | CPU s | wall s | peak MB | MB in the table | rows/s |")
-    print("|---|---|---|---|---|---|---|")
-    for strategy in chosen.strategies:
-        for rows in chosen.rows:
-            found = measure(rows, strategy)
-            print(
-                f"| {rows:,} | {strategy} | {found['cpu']:.1f} | {found['wall']:.1f} | {found['peak_mb']:,.0f} | "
-                f"{found['table_mb']:.0f} | {rows / found['wall']:,.0f} |",
-                flush=True,
-            )
+def tables(quick: bool) -> Iterator[Table]:
+    """One table: sizes and strategies."""
+    from benchmarks.measure import Table
+
+    sizes = (10_000, 20_000) if quick else (1_000_000, 10_000_000)
+    lines = []
+    for strategy in ("merge", "append"):
+        for rows in sizes:
+            took = measure(rows, strategy)
+            speed = round(rows / took["wall"])
+            lines.append((rows, strategy, took["cpu"], took["wall"], round(took["peak_mb"]), took["table_mb"], speed))
+    yield Table(
+        "Streaming",
+        "A whole run (extract, stage, validate, write, publish) from a RecordBatchReader into an empty table, with "
+        'default settings: `memory_limit = "2GB"`, of which a write takes a fifth before it spills.',
+        ("rows", "strategy", "CPU s", "wall s", "peak MB", "MB in the table", "rows/s"),
+        lines,
+    )
 
 
 def measure(rows: int, strategy: str) -> dict[str, float]:
@@ -116,4 +122,4 @@ def child(root: str, rows: str, strategy: str) -> None:
 
 
 if __name__ == "__main__":
-    child(*sys.argv[2:]) if sys.argv[1:2] == ["--child"] else main()
+    child(*sys.argv[2:])
