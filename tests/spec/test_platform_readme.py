@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import signal
+import subprocess
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import pytest
-from spec_tools import Shell, number, paths, printed, put, rows, valid
+from spec_tools import Shell, environment, number, paths, printed, put, rows, valid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -249,6 +251,75 @@ def test_catalog_shows_the_snapshots(month: Shell) -> None:
     ids = [re.findall(r"\b\d{15,}\b", text) for text in (whole, first_ten)]
     assert ids[1] == ids[0][:10]
     assert len(ids[0]) >= 2
+
+
+# ── logs, metrics, alerts ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_logs_show_what_runs_said(marts: Shell) -> None:
+    recent = marts.run("phlo logs                        # View recent logs").stdout
+    assert "began" in recent
+    assert "ended: success" in recent
+    filtered = marts.run("phlo logs --asset glucose_entries # Filter by asset").stdout
+    assert "raw.glucose_entries 2024-01-31: " in filtered
+    assert "silver.fct_glucose_readings: success" not in filtered
+
+
+def test_logs_show_errors_of_the_last_hour(shell: Shell) -> None:
+    broken = 'import phlo\n\n\n@phlo.ingestion()\ndef entries():\n    raise ValueError("the sensor is off")\n'
+    put(shell.folder / "errors/pyproject.toml", '[project]\nname = "errors"\n[tool.phlo]\n')
+    put(shell.folder / "errors/workflows/ingestion/entries.py", broken)
+    project = shell.at("errors")
+    project.run("phlo materialize entries", code=1)
+    lines = project.run("phlo logs --level ERROR --since 1h").stdout.splitlines()
+    assert ["the sensor is off" in line for line in lines] == [True]
+
+
+def test_logs_follow_until_they_are_stopped(one_day: Shell) -> None:
+    command = ["bash", "-c", "exec phlo logs --follow               # Real-time tail"]
+    env = environment(one_day.settings)
+    with subprocess.Popen(command, cwd=one_day.folder, env=env, stdout=subprocess.PIPE, text=True) as tail:
+        assert tail.stdout is not None
+        assert "began" in tail.stdout.readline()
+        tail.send_signal(signal.SIGINT)
+        tail.stdout.read()
+    assert tail.returncode == 130
+
+
+def test_metrics_show_the_summary_as_printed(marts: Shell) -> None:
+    sample = [_figureless(line) for line in printed("metrics.txt").splitlines()]
+    for command in ("phlo metrics                     # Summary dashboard", "phlo metrics summary"):
+        shown = [_figureless(line) for line in marts.run(command).stdout.splitlines()]
+        assert [line for line in sample if line not in shown] == []
+    assert marts.run("phlo metrics summary --period 7d").stdout.startswith("Pipeline Metrics (Last 7 Days)\n")
+
+
+def test_metrics_of_one_asset(marts: Shell) -> None:
+    entries = marts.run("phlo metrics asset glucose_entries").stdout
+    assert entries.startswith("raw.glucose_entries (")
+    assert f"{number(marts.folder, 'raw.glucose_entries'):,} rows" in entries
+    readings = marts.run("phlo metrics asset fct_glucose_readings").stdout
+    assert "Success Rate:" in readings
+    assert f"{number(marts.folder, 'silver.fct_glucose_readings'):,} rows" in readings
+
+
+def test_the_settings_of_alerts_reach_the_rules_of_the_platform(shell: Shell) -> None:
+    shell.run("phlo init alerting-platform --template glucose")
+    project = shell.at("alerting-platform")
+    lines = [
+        "PHLO_ALERT_SLACK_WEBHOOK=https://hooks.slack.com/services/YOUR/WEBHOOK",
+        "PHLO_ALERT_SLACK_CHANNEL=#glucose-alerts",
+    ]
+    assert "is not set" in project.run("phlo alerts list").stdout
+    put(project.folder / ".env", "\n".join(lines))
+    listed = project.run("phlo alerts list").stdout
+    assert re.search(r"^slack +slack +ready", listed, re.MULTILINE)
+    assert [rule in listed for rule in ("check_failed", "freshness", "query", "run_failed")] == [True] * 4
+
+
+def _figureless(line: str) -> str:
+    """A line of metrics without its numbers, and without the spaces that line them up."""
+    return re.sub(r"\s+", " ", re.sub(r"\d[\d.,]*K?", "N", line)).strip()
 
 
 def _label(line: str) -> str:

@@ -107,6 +107,21 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {several}"
 
 
+def ago(time: dt.datetime, now: dt.datetime) -> str:
+    """Say how long ago a time was.
+
+    >>> noon = dt.datetime(2024, 1, 20, 12)
+    >>> ago(noon, noon.replace(minute=5)), ago(noon, noon.replace(hour=13)), ago(noon, noon.replace(day=23))
+    ('5 min ago', '1 h ago', '3 days ago')
+    """
+    seconds = (now - time).total_seconds()
+    if seconds < 60:
+        return "just now"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min ago"
+    return f"{seconds // 3600:.0f} h ago" if seconds < 2 * 86400 else f"{seconds // 86400:.0f} days ago"
+
+
 class ConsoleReporter:
     """Progress on stderr: a moving line on a terminal, plain lines elsewhere."""
 

@@ -82,3 +82,19 @@ class UnknownDomain(UsageError):
     code = "unknown-domain"
     message = "There are no tests of a domain `{name}`{nearest}"
     hint = "`phlo test` runs all tests; a domain's are tests/test_DOMAIN_*.py"
+
+
+class InvalidPeriod(UsageError):
+    """A period that can't be read."""
+
+    code = "invalid-period"
+    message = "`{value}` is not a period"
+    hint = "write it as 30m, 24h, 7d or 4w"
+
+
+class UnknownRun(UsageError):
+    """A run that has no journal."""
+
+    code = "unknown-run"
+    message = "There is no run `{name}`{nearest}"
+    hint = "`phlo logs` names the runs; journals are kept for history_days"

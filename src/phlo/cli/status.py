@@ -1,0 +1,96 @@
+"""``phlo status``: every table on one screen."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from phlo.cli.render import ago, current_lake, dump, plural, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from phlo.profiles import Lake
+    from phlo.protocols import Ref
+
+LOOK_BACK = dt.timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One table or view as it stands."""
+
+    name: str
+    kind: str
+    rows: int | None
+    last_run: str
+    last_status: str
+    last_began: dt.datetime | None
+    published: dt.datetime | None
+    checks: int
+    failing: tuple[str, ...]
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the records as JSON.")
+def status(as_json: bool) -> None:
+    """Show every table: its last run, when it was published, its checks; and the refs that are open or failed."""
+    lake, now = current_lake(), dt.datetime.now(dt.UTC)
+    assets, refs = read_status(lake, now), lake.catalog.refs()
+    if as_json:
+        click.echo(dump({"assets": assets, "refs": refs}))
+    elif not assets and not refs:
+        click.echo("Nothing has run yet; `phlo run` loads, checks and publishes.")
+    else:
+        _show(assets, refs, now)
+
+
+def read_status(lake: Lake, now: dt.datetime) -> list[Asset]:
+    """Read every table of main, and every one that a run wrote, off the catalog and the journals."""
+    from phlo.journal import runs
+    from phlo.metrics import newest_checks
+    from phlo.metrics.tables import last_published, size_of
+
+    pin, published = lake.catalog.pin(), last_published(lake.catalog)
+    records = runs(lake.project.state, since=now - LOOK_BACK)
+    newest = {name: record for record in records for name in record.tables}
+    checks = newest_checks(records)
+    found = []
+    for name in sorted({*pin.tables, *pin.views, *newest}):
+        if not name.startswith("rejected."):
+            record, said = newest.get(name), checks.get(name, {})
+            found.append(
+                Asset(
+                    name=name,
+                    kind="view" if name in pin.views else "table",
+                    rows=size_of(name, pin).rows,
+                    last_run=record.run_id if record else "",
+                    last_status=record.status if record else "",
+                    last_began=record.began if record else None,
+                    published=published.get(name),
+                    checks=len(said),
+                    failing=tuple(filter(None, said.values())),
+                )
+            )
+    return found
+
+
+def _show(assets: Sequence[Asset], refs: Sequence[Ref], now: dt.datetime) -> None:
+    rows = [
+        (a.name, f"{a.last_status}, {ago(a.last_began, now)}" if a.last_began else "-",
+         ago(a.published, now) if a.published else "never",
+         "-" if a.rows is None else f"{a.rows:,}",
+         f"{a.checks - len(a.failing)} of {a.checks} passed" if a.checks else "-")
+        for a in assets
+    ]  # fmt: skip
+    click.echo(table(rows, ["table", "last run", "published", "rows", "checks"], right=[3]))
+    for message in [message for a in assets for message in a.failing]:
+        click.echo(f"✗ {message}")
+    if refs:
+        click.echo(f"\n{plural(len(refs), 'ref')} besides main:")
+        for ref in refs:
+            reason = ref.reason.partition("\n")[0]
+            click.echo(f"  {ref.name}: {ref.state}, {ago(ref.created_at, now)}{f': {reason}' if reason else ''}")
