@@ -1,7 +1,4 @@
-"""What commands cost: CPU seconds of fresh processes, beside a bare interpreter and dbt's own start.
-
-python benchmarks/commands.py
-"""
+"""What commands cost: CPU seconds of fresh processes, beside a bare interpreter and dbt's own start."""
 
 from __future__ import annotations
 
@@ -12,9 +9,14 @@ import sys
 import tempfile
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from benchmarks.measure import Table, ratio
 from phlo.scaffold.nightscout_server import NightscoutServer
 from phlo.scaffold.synthetic_cgm import entries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DAY = date(2024, 1, 20)
 PHLO = [sys.executable, "-m", "phlo"]
@@ -29,7 +31,8 @@ def cpu(command: list[str], cwd: Path, **environment: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def main() -> None:
+def tables(quick: bool) -> Iterator[Table]:
+    """One table: the best of some runs of each command."""
     with tempfile.TemporaryDirectory() as name, NightscoutServer(entries(DAY, 2)) as server:
         folder, site = Path(name), {"NIGHTSCOUT_BASE_URL": server.base_url}
         subprocess.run(
@@ -48,14 +51,16 @@ def main() -> None:
             ("phlo query", [*PHLO, "query", "SELECT count(*) FROM raw.glucose_entries"], project),
             ("phlo history", [*PHLO, "history"], project),
         ]
-        bare = 0.0
-        print(f"{'command':<40} {'CPU s':>7} {'x bare':>7}")
-        for label, command, where in rows:
-            times = 1 if label.endswith("cold") else TIMES
-            best = min(cpu(command, where, **site) for _ in range(times))
-            bare = bare or best
-            print(f"{label:<40} {best:7.2f} {best / bare:7.1f}")
+        if quick:  # dbt takes its time whatever is asked of it
+            rows = [row for row in rows if not row[0].startswith(("phlo run", "import dbt"))]
+        measured = [(label, best(label, command, where, site, quick)) for label, command, where in rows]
+    lines = [(label, round(took, 2), ratio(took, measured[0][1])) for label, took in measured]
+    yield Table(
+        "Commands", f"CPU seconds of a fresh process, the best of {TIMES}.", ("command", "CPU s", "× bare"), lines
+    )
 
 
-if __name__ == "__main__":
-    main()
+def best(label: str, command: list[str], where: Path, site: dict[str, str], quick: bool) -> float:
+    """The least of some runs; what is measured cold runs once."""
+    times = 1 if quick or label.endswith("cold") else TIMES
+    return min(cpu(command, where, **site) for _ in range(times))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY, environ
+REPOSITORY = Path(__file__).parents[2]
 
 
 def run(*arguments: str) -> str:
     command = [sys.executable, "-m", "benchmarks", *arguments]
-    done = subprocess.run(command, cwd=REPOSITORY, env=environ({}), capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -1,0 +1,85 @@
+"""What queries cost over Phlo's tables, beside DuckDB over the same rows in plain Parquet.
+
+The warm figures are the median of repeated queries in one process, with everything that a query does: pinning a state,
+planning files, checking the statement, a connection of its own.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.measure import Clock, Table, child, ratio
+from benchmarks.readings import TABLE, deliver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+QUERIES = {
+    "mean and SD of all rows": "SELECT count(*), avg(sgv), stddev(sgv) FROM {table}",
+    "daily mean, SD, time in range": "SELECT partition_date, avg(sgv), stddev(sgv), count_if(sgv BETWEEN 70 AND 180) "
+    "FROM {table} GROUP BY partition_date",
+    "one row by its key": "SELECT * FROM {table} WHERE _id = '{key}'",
+    "one day": "SELECT * FROM {table} WHERE partition_date = DATE '2015-03-01'",
+}
+SUBJECTS = {"parquet": "one Parquet file, DuckDB", "phlo": "Phlo, unpartitioned", "phlo-months": "Phlo, months"}
+REPEAT = 9
+
+
+def tables(quick: bool) -> Iterator[Table]:
+    """A table for each size."""
+    for rows in (2_000,) if quick else (1_000_000, 5_000_000):
+        found: dict[str, dict[str, Any]] = {}
+        for subject in SUBJECTS:
+            with tempfile.TemporaryDirectory(prefix="phlo-bench-") as folder:
+                deliver(folder, rows, "time-local", 100)
+                child("merge", "make", folder=folder, peer=subject)
+                found[subject] = child("queries", "measure", folder=folder, subject=subject)
+        lines = []
+        for query in QUERIES:
+            plain = found["parquet"][query]
+            for subject, label in SUBJECTS.items():
+                took = found[subject][query]
+                cold, warm = took["cold"] * 1000, took["warm"] * 1000
+                lines.append((query, label, cold, warm, ratio(took["warm"], plain["warm"]), took["rows"]))
+        head = ("query", "", "first CPU ms", "then CPU ms", "× Parquet", "rows")
+        yield Table(f"Queries over {rows:,} rows", "CPU milliseconds of one query.", head, lines)
+
+
+def measure(folder: str, subject: str) -> dict[str, Any]:
+    """Run each query, first and again."""
+    import duckdb
+
+    key = duckdb.sql(f"SELECT _id FROM '{folder}/source.parquet' LIMIT 1 OFFSET 777").fetchall()[0][0]
+    run = _plain(folder) if subject == "parquet" else _phlo(folder)
+    found = {}
+    for name, query in QUERIES.items():
+        times = []
+        for _ in range(REPEAT):
+            with Clock() as clock:
+                rows = run(query.replace("{key}", key))
+            times.append(clock.took["cpu"])
+        found[name] = {"cold": times[0], "warm": statistics.mean(times[1:]), "rows": rows}
+    return found
+
+
+def _plain(folder: str) -> Callable[[str], int]:
+    import duckdb
+
+    def run(query: str) -> int:
+        with duckdb.connect() as con:
+            return con.sql(query.replace("{table}", f"'{folder}/0.parquet'")).to_arrow_table().num_rows
+
+    return run
+
+
+def _phlo(folder: str) -> Callable[[str], int]:
+    from benchmarks.peers import lake
+    from phlo.config import Settings
+    from phlo.engine.duckdb import DuckDBEngine
+
+    catalog = lake(folder)
+    engine = DuckDBEngine(catalog, Settings(), Path(folder, "temp"))
+    return lambda query: engine.query(query.replace("{table}", TABLE), catalog.pin("bench")).num_rows
