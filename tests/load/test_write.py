@@ -4,6 +4,7 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
+import pandas
 import pandera.pandas as pa
 import pytest
 from loading import DAY, Lake, ingestion
@@ -219,6 +220,27 @@ def test_a_new_field_of_the_model_becomes_a_column_and_a_removed_one_turns_null(
     lake.load("2", replace(merged([{"_id": "b", "sgv": 2, "device": "x"}]), validation_schema=Named))
     lake.load("3", merged([{"_id": "b", "sgv": 3, "device": "x"}]))
     assert lake.rows("raw.readings", "_id", "sgv", "device") == [("a", 1, None), ("b", 3, None)]
+
+
+@pytest.mark.parametrize(
+    ("narrow", "wide", "value", "stored"),
+    [(pandas.Int32Dtype, int, 2**40, "long"), (pandas.Float32Dtype, float, 1e300, "double")],
+)
+def test_a_column_widens_with_its_model_and_does_not_narrow_again(
+    lake: Lake, narrow: Any, wide: Any, value: Any, stored: str
+) -> None:
+    def model(kind: Any) -> Any:
+        return type("Sized", (pa.DataFrameModel,), {"__annotations__": {"_id": str, "n": kind}, "__module__": __name__})
+
+    def load(run: str, kind: Any, key: str, number: Any) -> None:
+        what = ingestion(rows=[{"_id": key, "n": number}], unique_key=("_id",), validation_schema=model(kind))
+        lake.load(run, what)
+
+    load("1", narrow, "a", 1)
+    load("2", wide, "b", value)
+    load("3", narrow, "c", 3)
+    assert lake.rows("raw.readings", "_id", "n") == [("a", 1), ("b", value), ("c", 3)]
+    assert str(lake.catalog.load("raw.readings").schema().find_type("n")) == stored
 
 
 def test_a_change_of_type_that_loses_values_is_an_error_before_any_good_row_is_written(lake: Lake) -> None:
