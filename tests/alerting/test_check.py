@@ -176,9 +176,11 @@ def mailbox() -> Iterator[tuple[int, list[dict[str, Any]]]]:
 
 def test_slack_gets_its_text_and_channel(shop: Shop, receiver: Receiver) -> None:
     slack = "{name: slack, type: slack, webhook: '${PHLO_ALERT_SLACK_WEBHOOK}', channel: '${PHLO_ALERT_SLACK_CHANNEL}'}"
-    configure(shop.root, f"destinations: [{slack}]\n{RULES}")
+    rule = "rules: [{name: late, on: freshness, table: raw.readings, older_than_hours: 1}]"
+    configure(shop.root, f"destinations: [{slack}]\n{rule}")
     missing = shop.call("alerts", "test")
     assert (missing.code, missing.out) == (1, "✗ slack: PHLO_ALERT_SLACK_WEBHOOK is not set\n")
+    shop.call("alerts", "check")  # keeps nothing for a destination that nobody has set up
     lines = f"PHLO_ALERT_SLACK_WEBHOOK={receiver.url}\nPHLO_ALERT_SLACK_CHANNEL=#glucose-alerts\n"
     (shop.root / ".env").write_text(lines)
     assert shop.call("alerts", "test").code == 0

@@ -62,7 +62,7 @@ def test_a_check_that_did_not_pass_the_last_time_is_told() -> None:
 def test_a_dbt_test_that_failed_is_told() -> None:
     line = {"event": "test", "name": "unique_g_id", "table": "", "status": "fail", "message": "Got 2 results"}
     rule = Rule("checks", "check_failed")
-    assert found(rule, runs=[run("failed", 1, (line,))]) == {"unique_g_id": "Got 2 results"}
+    assert found(rule, runs=[run("failed", 1, (line,))]) == {"unique_g_id": "unique_g_id: Got 2 results"}
     assert found(rule, runs=[run("success", 1, ({**line, "status": "warn"},))]) == {}
 
 

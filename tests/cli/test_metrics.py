@@ -144,3 +144,12 @@ def test_follow_shows_what_comes_until_it_is_stopped(shop: Shop) -> None:
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (130, "")
+
+
+def test_a_test_of_dbt_that_failed_is_on_the_screen(shop: Shop) -> None:
+    began = {"event": "began", "run_id": "r1", "selection": "g", "partitions": [], "tables": ["silver.g"], "by": "cli"}
+    failed = {"event": "test", "name": "unique_g_id", "table": "", "status": "fail", "message": "Got 2 results"}
+    ended = {"event": "ended", "status": "failed", "error": {"code": "data-tests-failed", "message": "1 test failed"}}
+    journal(shop.root, "r1", {**began, "pid": 0, "process": "gone", "host": "elsewhere"}, failed, ended)
+    assert "✗ unique_g_id: Got 2 results" in shop.call("status").out
+    assert shop.call("status", "--json").records["failing_tests"] == ["unique_g_id: Got 2 results"]

@@ -47,7 +47,8 @@ def check(lake: Lake, say: Callable[[str], None], *, patience: float = PATIENCE,
     found, broken = _evaluate(config, lake, now)
     outbox = _outbox(lake)
     names = [destination.name for destination in config.destinations]
-    to = {rule.name: rule.to or tuple(names) for rule in config.rules}
+    ready = [destination.name for destination in config.destinations if not destination.missing]
+    to = {rule.name: [name for name in rule.to or ready if name in ready] for rule in config.rules}
     changed = outbox.settle(found, to.keys() - broken.keys(), to, now)
     outbox.drop(names)
     deliver(config.destinations, outbox, say, patience=patience, again=again)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from phlo.metrics import check_message
 from phlo.redaction import redact
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _failed_checks(rule: Rule, facts: Facts) -> dict[str, str]:
     blocking_only = rule.options.get("blocking_only", True)
     table = rule.options.get("table")
     return {
-        subject: str(line.get("message") or subject).splitlines()[0]
+        subject: check_message(line)
         for subject, line in last.items()
         if not _passed(line) and (not blocking_only or _blocks(line)) and table in (None, line.get("table"))
     }

@@ -39,17 +39,20 @@ class Asset:
 def status(as_json: bool) -> None:
     """Show every table: its last run, when it was published, its checks; and the refs that are open or failed."""
     lake, now = current_lake(), dt.datetime.now(dt.UTC)
-    assets, refs = read_status(lake, now), lake.catalog.refs()
+    (assets, tests), refs = read_status(lake, now), lake.catalog.refs()
     if as_json:
-        click.echo(dump({"assets": assets, "refs": refs}))
+        click.echo(dump({"assets": assets, "failing_tests": tests, "refs": refs}))
     elif not assets and not refs:
         click.echo("Nothing has run yet; `phlo run` loads, checks and publishes.")
     else:
-        _show(assets, refs, now)
+        _show(assets, tests, refs, now)
 
 
-def read_status(lake: Lake, now: dt.datetime) -> list[Asset]:
-    """Read every table of main, and every one that a run wrote, off the catalog and the journals."""
+def read_status(lake: Lake, now: dt.datetime) -> tuple[list[Asset], list[str]]:
+    """Read every table of main, and every one that a run wrote, off the catalog and the journals.
+
+    The second of the pair is what dbt's tests say that failed the last time: they name no table.
+    """
     from phlo.journal import runs
     from phlo.metrics import newest_checks
     from phlo.metrics.tables import last_published, size_of
@@ -75,10 +78,10 @@ def read_status(lake: Lake, now: dt.datetime) -> list[Asset]:
                     failing=tuple(filter(None, said.values())),
                 )
             )
-    return found
+    return found, list(filter(None, checks.get("", {}).values()))
 
 
-def _show(assets: Sequence[Asset], refs: Sequence[Ref], now: dt.datetime) -> None:
+def _show(assets: Sequence[Asset], tests: Sequence[str], refs: Sequence[Ref], now: dt.datetime) -> None:
     rows = [
         (a.name, f"{a.last_status}, {ago(a.last_began, now)}" if a.last_began else "-",
          ago(a.published, now) if a.published else "never",
@@ -87,7 +90,7 @@ def _show(assets: Sequence[Asset], refs: Sequence[Ref], now: dt.datetime) -> Non
         for a in assets
     ]  # fmt: skip
     click.echo(table(rows, ["table", "last run", "published", "rows", "checks"], right=[3]))
-    for message in [message for a in assets for message in a.failing]:
+    for message in [*(message for a in assets for message in a.failing), *tests]:
         click.echo(f"✗ {message}")
     if refs:
         click.echo(f"\n{plural(len(refs), 'ref')} besides main:")

@@ -81,9 +81,15 @@ def newest_checks(records: Iterable[RunRecord]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for record in records:
         for line in record.of("check", "test"):
-            message = str(line.get("message") or line["name"]).partition("\n")[0]
+            message = check_message(line)
             found.setdefault(str(line.get("table", "")), {})[str(line["name"])] = "" if _passed(line) else message
     return found
+
+
+def check_message(line: Mapping[str, Any]) -> str:
+    """Say in one line what a check found, or a test of dbt, whose messages do not name it."""
+    message = str(line.get("message") or "").partition("\n")[0]
+    return message if line["event"] == "check" and message else f"{line['name']}: {message or line.get('status')}"
 
 
 def parse_period(text: str) -> dt.timedelta:

@@ -83,15 +83,15 @@ def _began(line: Mapping[str, Any]) -> tuple[str, str]:
 
 def _load(line: Mapping[str, Any]) -> tuple[str, str]:
     what = f"{line['table']} {line['partition'] or ''}".strip()
-    counts = f"{line['rows_read']} rows read, {line['rows_written']} new, {line['rows_updated']} updated"
+    counts = f"{line['rows_read']:,} rows read, {line['rows_written']:,} new, {line['rows_updated']:,} updated"
     rejected = line["rows_rejected"]
-    return "WARNING" if rejected else "INFO", f"{what}: {counts}, {rejected} rejected"
+    return "WARNING" if rejected else "INFO", f"{what}: {counts}, {rejected:,} rejected"
 
 
 def _node(line: Mapping[str, Any]) -> tuple[str, str]:
     name, status = line.get("table") or line["name"], line["status"]
     if status in ("success", "pass"):
-        rows = f", {line['rows']} rows" if line.get("rows") is not None and line["event"] == "model" else ""
+        rows = f", {line['rows']:,} rows" if line.get("rows") is not None and line["event"] == "model" else ""
         return "INFO", f"{name}: {status}, {line['seconds']:.1f} s{rows}"
     level = "WARNING" if status in ("warn", "skipped") else "ERROR"
     return level, f"{name}: {status}: {str(line.get('message') or '').partition(chr(10))[0]}"
