@@ -13,6 +13,7 @@ import pytest
 
 from phlo.declarations import SilentReporter
 from phlo.errors import DataTestsFailed, DbtProjectBroken, DbtStopped, HooksFailed, ModelsFailed, ModelsSkipped
+from phlo.transform.models import data_tests
 from phlo.transform.results import NodeResult, TransformResult, raise_failures
 from phlo.transform.run import run_models
 from phlo.transform.run import test_changes as changes_tested
@@ -456,6 +457,49 @@ def test_loaded_tables_are_tested_though_no_model_runs(shared_lake: Lake, ref: s
     deliver(shared_lake, ref, "twice", "twice")
     with pytest.raises(DataTestsFailed, match="source_unique_raw_iceberg_glucose_entries__id"):
         changes_tested(shared_lake, ref)
+
+
+def test_the_usual_tests_of_loaded_tables_start_no_dbt(
+    shared_lake: Lake, ref: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert {test.name for test in data_tests(shared_lake.project) if not test.sql} == {"no_reading_is_impossible"}
+
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("dbt was started")
+
+    monkeypatch.setattr("phlo.transform.dbt.invoke", never)
+    deliver(shared_lake, ref, "new")
+    tested = changes_tested(shared_lake, ref)
+    assert tested
+    assert [test.status for test in tested.tests] == ["pass", "pass"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("config", "status"),
+    [
+        ("{severity: warn}", "warn"),
+        ("{warn_if: '> 0', error_if: '> 2'}", "warn"),
+        ("{error_if: '> 5', warn_if: '> 4'}", "pass"),
+        ("{error_if: '> 2', fail_calc: 'count(*) * 3'}", "fail"),
+        ("{where: \"_id not like '%i%'\"}", "pass"),
+        ("{limit: 1, error_if: '> 1', warn_if: '> 1'}", "pass"),
+        ("{store_failures: true, schema: audit}", "fail"),
+    ],
+)
+def test_what_a_test_is_configured_to_do_holds_without_dbt_too(
+    shared_lake: Lake, ref: str, broken: Callable[[str, str], None], config: str, status: str
+) -> None:
+    described = "sources: [{name: raw_iceberg, schema: raw, tables: [{name: glucose_entries, columns: [{name: _id, "
+    broken("models/sources.yml", f"{described}data_tests: [{{unique: {{config: {config}}}}}]}}]}}]}}]")
+    deliver(shared_lake, ref, "twice", "twice", "again", "again")
+    if status == "fail":
+        with pytest.raises(DataTestsFailed, match=r"Got [26] results"):
+            changes_tested(shared_lake, ref)
+        return
+    tested = changes_tested(shared_lake, ref)
+    assert tested
+    assert [test.status for test in tested.tests] == [status]
 
 
 def test_tests_that_were_part_of_the_build_do_not_run_again(shared_lake: Lake, ref: str) -> None:

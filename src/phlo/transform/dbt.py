@@ -13,7 +13,7 @@ from phlo.protocols import Pin
 from phlo.transform.session import Session, using
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from phlo.project import Project
 
@@ -32,6 +32,15 @@ def parse(project: Project) -> Any:
     """Read the dbt project and return dbt's manifest; raise ``DbtProjectBroken`` with dbt's words."""
     with using(Session(_Nothing(), None, "none", project.settings.dialect)):  # type: ignore[arg-type]
         return invoke(project, "parse").result
+
+
+def compile_tests(project: Project, names: Sequence[str]) -> dict[str, str]:
+    """Compile data tests, and return their SQL by id."""
+    if not names:
+        return {}
+    with using(Session(_Nothing(), None, "none", project.settings.dialect)):  # type: ignore[arg-type]
+        results = invoke(project, "compile", "--no-populate-cache", "--select", *names).result.results
+    return {each.node.unique_id: each.node.compiled_code for each in results if each.node.compiled_code}
 
 
 def invoke(project: Project, command: str, *args: str, callbacks: tuple[Callable[[Any], None], ...] = ()) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,12 @@ class DataTest:
     severity: str = "error"
     """error or warn."""
     description: str = ""
+    sql: str = ""
+    """What it looks for, compiled; empty where only dbt can run it."""
+    counted: str = ""
+    """The query that judges it."""
+    warn_if: str = "!= 0"
+    error_if: str = "!= 0"
 
 
 def graph(project: Project) -> list[Model]:
@@ -75,7 +82,7 @@ def graph(project: Project) -> list[Model]:
 
 def data_tests(project: Project) -> list[DataTest]:
     """List the data tests on models and sources; raise ``DbtProjectBroken`` with dbt's words."""
-    return _read_project(project)[1]
+    return _read_project(project)[1] if _may_test(project.dbt) else []
 
 
 def _read_project(project: Project) -> tuple[list[Model], list[DataTest]]:
@@ -85,14 +92,34 @@ def _read_project(project: Project) -> tuple[list[Model], list[DataTest]]:
     stored = _stored(kept, fingerprint)
     if stored is not None:
         return stored
-    from phlo.transform.dbt import parse
+    from phlo.transform.dbt import compile_tests, parse
 
     manifest = parse(project)
-    tests = _tests(manifest, project)
+    tests = _tests(manifest, project, compile_tests(project, _plain(manifest)))
     models = _models(manifest, project, tests)
     listed = {"models": [asdict(model) for model in models], "tests": [asdict(test) for test in tests]}
     _keep(kept, {"fingerprint": fingerprint, **listed})
     return models, tests
+
+
+def _may_test(folder: Path) -> bool:
+    """Whether a dbt project may have data tests, by the look of its files: reading it costs seconds."""
+    for path in _files(folder, LEFT_OUT):
+        if path.suffix in (".yml", ".yaml") and re.search(r"\b(data_)?tests\b|test-paths", path.read_text()):
+            return True
+        if path.suffix == ".sql" and "tests" in path.relative_to(folder).parts[:-1]:
+            return True
+    return False
+
+
+def _plain(manifest: Any) -> list[str]:
+    from phlo.transform.plain import is_plain
+
+    return [node.name for node in _test_nodes(manifest) if is_plain(node, manifest)]
+
+
+def _test_nodes(manifest: Any) -> list[Any]:
+    return [node for node in manifest.nodes.values() if str(node.resource_type) == "test"]
 
 
 def _has_nodes(folder: Path) -> bool:
@@ -112,8 +139,9 @@ def model_names(folder: Path) -> list[str]:
     return sorted({path.stem for path in _files(folder, skipped) if path.suffix in (".sql", ".csv")})
 
 
-def _tests(manifest: Any, project: Project) -> list[DataTest]:
-    found = [node for node in manifest.nodes.values() if str(node.resource_type) == "test"]
+def _tests(manifest: Any, project: Project, compiled: Mapping[str, str]) -> list[DataTest]:
+    from phlo.transform.plain import counted
+
     return [
         DataTest(
             name=node.name,
@@ -122,8 +150,12 @@ def _tests(manifest: Any, project: Project) -> list[DataTest]:
             path=_path(node, project),
             severity=str(node.config.severity).lower(),
             description=node.description,
+            sql=compiled.get(node.unique_id, ""),
+            counted=counted(node, compiled[node.unique_id]) if node.unique_id in compiled else "",
+            warn_if=node.config.warn_if,
+            error_if=node.config.error_if,
         )
-        for node in sorted(found, key=lambda node: str(node.unique_id))
+        for node in sorted(_test_nodes(manifest), key=lambda node: str(node.unique_id))
     ]
 
 

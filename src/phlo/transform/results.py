@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from phlo.project import Project
+    from phlo.protocols import Pin
 
 FAILING_ROWS = 5
 """How many failing rows of a data test are kept with its result."""
@@ -121,6 +122,13 @@ def _listed(failed: Sequence[NodeResult]) -> str:
     return ("\n" if any("\n" in each for each in told) else "; ").join(told)
 
 
+def failing_rows(lake: Any, pin: Pin, sql: str) -> list[dict[str, Any]]:
+    """Fetch the first rows that a data test's query finds."""
+    limited = f"SELECT * FROM (\n{sql}\n) AS failing LIMIT {FAILING_ROWS}"
+    rows: list[dict[str, Any]] = lake.engine.query(limited, pin).to_pylist()
+    return rows
+
+
 def _model_result(project: Project, result: Any) -> NodeResult:
     node = result.node
     rows = result.adapter_response.get("rows_affected")
@@ -128,7 +136,9 @@ def _model_result(project: Project, result: Any) -> NodeResult:
 
 
 def _test_result(lake: Any, ref: str, result: Any) -> NodeResult:
-    failing = _failing_rows(lake, ref, result.node) if str(result.status) in ("fail", "warn") else []
+    sql = getattr(result.node, "compiled_code", "") if str(result.node.resource_type) == "test" else ""
+    looked_at = sql and str(result.status) in ("fail", "warn")
+    failing = failing_rows(lake, lake.catalog.pin(ref), sql) if looked_at else []
     return _read(lake.project, result, rows=result.failures, failing=failing)
 
 
@@ -145,15 +155,6 @@ def _read(project: Project, result: Any, **more: Any) -> NodeResult:
         unique_id=node.unique_id,
         **more,
     )
-
-
-def _failing_rows(lake: Any, ref: str, node: Any) -> list[dict[str, Any]]:
-    sql = getattr(node, "compiled_code", "")
-    if not sql or str(node.resource_type) != "test":
-        return []
-    limited = f"SELECT * FROM (\n{sql}\n) AS failing LIMIT {FAILING_ROWS}"
-    rows: list[dict[str, Any]] = lake.engine.query(limited, lake.catalog.pin(ref)).to_pylist()
-    return rows
 
 
 def _message(result: Any) -> tuple[str, str]:

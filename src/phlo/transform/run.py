@@ -8,6 +8,7 @@ from phlo.declarations import SilentReporter, relative
 from phlo.errors import DbtStopped
 from phlo.transform.due import due_tests
 from phlo.transform.models import KINDS, graph
+from phlo.transform.plain import run_plain
 from phlo.transform.results import TransformResult, collect, raise_failures
 from phlo.transform.session import Session, using
 
@@ -49,10 +50,15 @@ def test_changes(lake: Any, ref: str, done: TransformResult | None = None) -> Tr
     built = {each.table for each in done.models} if done else set()
     known = {each.unique_id for each in done.tests} if done else set()
     ready, _ = due_tests(lake, ref, built)
-    names = [test.name for test in ready if test.unique_id not in known]
-    if not names:
+    ready = [test for test in ready if test.unique_id not in known]
+    if not ready:
         return done
-    return (done or TransformResult()) + _invoke(lake, ref, "test", "--select", *names)
+    found = TransformResult(tests=run_plain((test for test in ready if test.sql), lake, lake.catalog.pin(ref)))
+    raise_failures(found, ref, lake.project)
+    others = [test.name for test in ready if not test.sql]
+    if others:
+        found += _invoke(lake, ref, "test", "--select", *others)
+    return (done or TransformResult()) + found
 
 
 def _invoke(lake: Any, ref: str, command: str, *args: str, progress: _Progress | None = None) -> TransformResult:
