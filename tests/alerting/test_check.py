@@ -220,6 +220,16 @@ def test_a_broken_file_of_rules_does_not_fail_a_run(shop: Shop) -> None:
     assert "warning: alerts were not checked: `.phlo/alerting/config.yaml` is wrong: rules: it is no list" in done.err
 
 
+def test_a_broken_memory_of_alerts_is_named_and_does_not_fail_a_run(shop: Shop) -> None:
+    configure(shop.root, f"destinations: [{{name: here, type: console}}]\n{RULES}")
+    shop.deliver(DAY, [{"id": 1}])
+    assert shop.call("alerts", "list").code == 0
+    (shop.root / ".phlo/state/alerts.db").write_text("no database, but long enough to be taken for one" * 9)
+    done = shop.call("materialize", "readings", "--partition", DAY)
+    assert (done.code, "alerts.db`, which remembers alerts, can not be used" in done.err) == (0, True)
+    assert "error[alerts-unavailable]" in shop.call("alerts", "list").err
+
+
 def test_two_that_deliver_at_once_tell_a_message_once(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path, "shop")
     problem = Problem("late", "raw.g", "error", "late")

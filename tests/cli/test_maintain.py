@@ -6,6 +6,8 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from phlo.profiles import open_lake
+
 if TYPE_CHECKING:
     from tests.conftest import Shop
 
@@ -50,3 +52,21 @@ def test_journals_and_staging_beyond_retention_go(shop: Shop) -> None:
     assert (record["files"], record["left"]) == (0, [])
     assert not journal.exists()
     assert len(list((state / "runs").glob("*.jsonl"))) == 1
+
+
+def test_an_undo_that_names_no_publish_passes_over_maintenance(shop: Shop) -> None:
+    load(shop)
+    catalog = open_lake(shop.root).catalog
+    catalog.create_ref("maintain-1", run_id="maintain-1")
+    with catalog.load("raw.readings", "maintain-1").transaction() as change:
+        change.set_properties(tidied="yes")
+    assert catalog.publish("maintain-1").seq == 3
+    shown = shop.call("undo", "--dry-run").out
+    assert [line.split()[0] for line in shown.splitlines()[3:]] == ["3", "2"]
+    assert shop.call("undo", "--yes").code == 0
+    assert shop.read("SELECT id FROM raw.readings") == [{"id": DAYS[0]}]
+
+
+def test_a_project_that_never_ran_has_nothing_to_maintain(shop: Shop) -> None:
+    assert "Files that nothing reaches: 0 (0 bytes)" in shop.call("maintain", "--dry-run").out
+    assert shop.call("maintain", "--yes").code == 0

@@ -12,7 +12,7 @@ from phlo.alerting.conditions import Facts, Problem, problems
 from phlo.alerting.config import Alerting, Destination, read_config
 from phlo.alerting.outbox import Message, Outbox, Waiting
 from phlo.alerting.send import send
-from phlo.errors import AlertNotSent, PhloError
+from phlo.errors import AlertNotSent, AlertsUnavailable, PhloError
 from phlo.journal import runs
 
 if TYPE_CHECKING:
@@ -95,13 +95,16 @@ def deliver(
 def _deliver(
     destination: Destination, waiting: Sequence[Waiting], outbox: Outbox, say: Callable[[str], None], patience: float
 ) -> None:
-    for position, each in enumerate(waiting):
-        try:
-            send(destination, each.message, timeout=patience, say=say)
-        except AlertNotSent as error:
-            outbox.failed(waiting[position:], str(error.values["detail"]), time.time())
-            return
-        outbox.sent(each)
+    try:
+        for position, each in enumerate(waiting):
+            try:
+                send(destination, each.message, timeout=patience, say=say)
+            except AlertNotSent as error:
+                outbox.failed(waiting[position:], str(error.values["detail"]), time.time())
+                return
+            outbox.sent(each)
+    except AlertsUnavailable as error:
+        say(f"warning: {error}")
 
 
 def _outbox(lake: Lake) -> Outbox:

@@ -8,6 +8,8 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from phlo.errors import AlertsUnavailable
+
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +22,7 @@ FILE = "alerts.db"
 CLAIM_SECONDS = 60
 """For so long a message belongs to who is sending it."""
 
+BUSY_SECONDS = 10
 FIRST_DELAY, LONGEST_DELAY = 60, 3600
 
 SCHEMA = """
@@ -146,16 +149,15 @@ class Outbox:
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self.file, timeout=10, isolation_level=None)) as db:
-            db.row_factory = sqlite3.Row
-            db.executescript(SCHEMA)
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
+        try:
+            with closing(sqlite3.connect(self.file, timeout=BUSY_SECONDS, isolation_level=None)) as db:
+                db.row_factory = sqlite3.Row
+                db.executescript(SCHEMA)
+                db.execute("BEGIN IMMEDIATE")
+                yield db  # a connection that is closed before its COMMIT has changed nothing
+                db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise AlertsUnavailable(file=self.file, detail=str(error)) from error
 
 
 def _waiting(row: sqlite3.Row) -> Waiting:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import smtplib
 import urllib.error
@@ -31,7 +32,7 @@ def send(destination: Destination, message: Message, *, timeout: float, say: Cal
         )
     except urllib.error.HTTPError as error:
         raise AlertNotSent(destination=destination.name, detail=f"it answered {error.code} {error.reason}") from error
-    except (OSError, smtplib.SMTPException, ValueError) as error:
+    except (OSError, http.client.HTTPException, smtplib.SMTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
         detail = getattr(reason, "strerror", None) or type(reason).__name__
         raise AlertNotSent(destination=destination.name, detail=detail) from error

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LIMIT = 100
 POLL_SECONDS = 0.5
+SLACK = dt.timedelta(minutes=1)
+"""By so much a file's time may lie behind this clock."""
 
 
 @click.command()
@@ -39,18 +41,20 @@ def logs(asset: str, level: str, since: str, run_id: str, limit: int, follow: bo
     """Show what runs said, the newest last: those of the command line and those of Dagster."""
     state, start = current_project().state, _start(since)
 
-    def lines() -> list[LogLine]:
+    def lines(written_since: dt.datetime | None) -> list[LogLine]:
         from phlo.metrics.loglines import keep, log_lines
 
-        return keep(log_lines(_records(state, run_id, start)), table=asset, level=level.upper(), since=start)
+        records = _records(state, run_id, written_since)
+        return keep(log_lines(records), table=asset, level=level.upper(), since=start)
 
-    found = lines()
+    begun = dt.datetime.now(dt.UTC)
+    found = lines(start)
     if not found and not follow:
         say("There are no such lines; journals are kept for history_days.")
     for line in found if run_id else found[-limit:]:
         _print(line, as_json)
     if follow:
-        _follow(lines, found, as_json)
+        _follow(lambda: lines(begun - SLACK), found, as_json)
 
 
 def _follow(lines: Callable[[], list[LogLine]], found: Sequence[LogLine], as_json: bool) -> None:

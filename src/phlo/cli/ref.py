@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SHOWN = 3
 """Names of changed tables that a line of the log shows; --json has them all."""
 
+MAINTENANCE = "maintain-"
+"""Runs that changed no row: an undo that names no publish means the newest of the others."""
+
 WIDE = 100
 """Characters of a reason that a line shows."""
 
@@ -128,7 +131,8 @@ def undo(seq: int | None, dry_run: bool, yes: bool) -> None:
     if not log:
         say("Nothing has been published yet, so there is nothing to undo.")
         return
-    target = seq or log[0].seq
+    own = [each for each in log if not each.run_id.startswith(MAINTENANCE)] or log
+    target = seq or own[0].seq
     if target > log[0].seq:
         raise UnknownPublish(seq=target, newest=log[0].seq)
     gone = [each for each in log if each.seq >= target]

@@ -71,6 +71,7 @@ from phlo.errors.orchestration import (
 )
 from phlo.errors.project import (
     AlertNotSent,
+    AlertsUnavailable,
     ChecksUnavailable,
     DuplicateAsset,
     InvalidAlerting,
@@ -143,6 +144,7 @@ from phlo.errors.usage import (
 
 __all__ = [
     "AlertNotSent",
+    "AlertsUnavailable",
     "AmbiguousColumn",
     "AmbiguousResource",
     "BeforeFirstPublish",

@@ -99,6 +99,14 @@ class InvalidAlerting(ProjectError):
     hint = "mend it; `phlo alerts list` shows what it says"
 
 
+class AlertsUnavailable(ProjectError):
+    """The file that remembers alerts can not be read or written."""
+
+    code = "alerts-unavailable"
+    message = "`{file}`, which remembers alerts, can not be used: {detail}"
+    hint = "make room on the disk; a file that is broken may be deleted: what holds is then told again"
+
+
 class AlertNotSent(ProjectError):
     """A destination of alerts could not be told."""
 
