@@ -141,11 +141,15 @@ def _survivors(wrote: Wrote) -> list[int]:
     written = wrote.written
     if not wrote.keys or sum(wrote.good) == written.inserted + written.updated + written.unchanged:
         return list(wrote.good)
-    last: dict[tuple[Any, ...], str] = {}
-    for batch in wrote.rows.contents():
-        keys = zip(*(batch[name].to_pylist() for name in wrote.keys), strict=True)
-        last.update(zip(keys, batch[LOAD_ID].to_pylist(), strict=True))
-    left = Counter(last.values())
+    import pyarrow as pa
+
+    keys = list(wrote.keys)
+    batches = (batch.select([*keys, LOAD_ID]) for batch in wrote.rows.contents())
+    parts = [part.set_column(len(keys), LOAD_ID, part[LOAD_ID].dictionary_encode()) for part in batches]
+    rows = pa.Table.from_batches(parts).unify_dictionaries()
+    numbered = rows.append_column("phlo_row", pa.array(range(rows.num_rows), pa.int64()))
+    last = numbered.group_by(keys).aggregate([("phlo_row", "max")])["phlo_row_max"]
+    left = Counter({each["values"]: each["counts"] for each in rows[LOAD_ID].take(last).value_counts().to_pylist()})
     return [left[load_id] for load_id in wrote.load_ids]
 
 
