@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from dagster import AssetKey, DagsterRunStatus
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
 from dagster._daemon.daemon import DagsterDaemon  # noqa: F401  # before the scheduler, which imports it in a circle
 from dagster._scheduler.scheduler import launch_scheduled_runs
 from dagster._utils.schedules import schedule_execution_time_iterator
@@ -50,7 +52,17 @@ def test_only_ingestions_with_a_cron_have_schedules_and_these_run_from_the_start
     assert found == {
         "hourly_schedule": ("0 * * * *", "RUNNING"),
         "whole_schedule": ("30 2 * * *", "RUNNING"),
+        "maintenance_schedule": ("0 4 * * 0", "RUNNING"),
     }
+
+
+def test_maintenance_is_a_run_that_opens_no_ref(scheduled: Floor) -> None:
+    assert scheduled.run("whole", day=None).success
+    job = definitions(open_lake(scheduled.shop.root)).get_repository_def().get_job("maintenance")
+    run = scheduled.instance.create_run_for_job(job)
+    assert execute_run(InMemoryJob(job), run, scheduled.instance).success
+    assert len(scheduled.lake.catalog.publishes()) == 1
+    assert any("journals of old runs" in event.user_message for event in scheduled.instance.all_logs(run.run_id))
 
 
 def test_ticks_that_come_while_a_run_is_going_are_queued_and_none_is_lost(scheduled: Floor) -> None:
@@ -74,9 +86,6 @@ def test_a_scheduled_run_loads_the_day_before_and_the_day_in_one_publish(schedul
     tags = dict(zip(RANGE_TAGS, ("2024-01-20", "2024-01-21"), strict=True))
     job = definitions(open_lake(scheduled.shop.root)).get_repository_def().get_job("hourly_job")
     run = scheduled.instance.create_run_for_job(job, tags=tags)
-    from dagster._core.definitions.job_base import InMemoryJob
-    from dagster._core.execution.api import execute_run
-
     assert execute_run(InMemoryJob(job), run, scheduled.instance).success
     assert scheduled.materialized("hourly") == {"2024-01-20", "2024-01-21"}
     (publish,) = scheduled.lake.catalog.publishes()

@@ -28,6 +28,7 @@ def dev(port: int, host: str, isolated: bool) -> None:
     click.echo("🚀 Starting Phlo development server...\n")
     click.echo(f"📂 Workflows directory: {project.settings.workflows}")
     click.echo(f"<- Starting server at http://{host}:{port}\n")
+    click.echo("Dagster launches and discovers YOUR workflows automatically!")
     _serve(project, host, port, isolated)
 
 

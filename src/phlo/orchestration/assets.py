@@ -76,7 +76,7 @@ def ingestion_asset(lake: Lake, ingestion: Ingestion) -> AssetsDefinition:
         kinds={"python", "iceberg"},
         metadata=_about(lake, ingestion),
     )
-    @_bare
+    @bare
     def step(context: AssetExecutionContext) -> MaterializeResult[Any]:
         run = current(context.run.run_id)
         try:
@@ -100,7 +100,7 @@ def dbt_assets(models: Sequence[Model], tests: Iterable[DataTest], known: Iterab
         specs=[_model_spec(key, model, {*known, *made}) for key, model in by_key.items()],
         check_specs=[_test_spec(key, test) for key, test in tested.items()],
     )
-    @_bare
+    @bare
     def dbt(context: AssetExecutionContext) -> Iterator[MaterializeResult[Any] | AssetCheckResult]:
         run = current(context.run.run_id)
         chosen = tuple(model for key, model in by_key.items() if key in context.selected_asset_keys)
@@ -131,7 +131,7 @@ def checks(qualities: Sequence[Quality], tests: Iterable[DataTest], raw: Collect
     @multi_asset_check(
         name="checks", can_subset=True, specs=[*specs, *(_test_spec(key, test) for key, test in tested.items())]
     )
-    @_bare
+    @bare
     def step(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResult]:
         run = current(context.run.run_id)
         failure: PhloError | None = None
@@ -156,8 +156,8 @@ def partitions(lake: Lake, ingestion: Ingestion) -> DailyPartitionsDefinition:
     return DailyPartitionsDefinition(start_date=start.isoformat(), end_offset=1, timezone="UTC")
 
 
-def _bare(step: Step) -> Step:
-    """Take the annotations off a step: Dagster wants to read types in them, and in this module they are text."""
+def bare(step: Step) -> Step:
+    """Take the annotations off a step: Dagster would read types in them, and in these modules they are text."""
     step.__annotations__ = {}
     return step
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from phlo.plan import Plan
     from phlo.profiles import Lake
 
-PID_TAG, PROCESS_TAG = "phlo/pid", "phlo/process"
-"""The process that executes a run, so that one that died is known from one that works."""
+PID_TAG, PROCESS_TAG = ".dagster/phlo_pid", ".dagster/phlo_process"
+"""The process that executes a run, so that one that died is known from one that works; the UI hides such tags."""
 
 
 @dataclass

@@ -12,6 +12,7 @@ from phlo.orchestration.executor import run_is_ref
 from phlo.orchestration.keys import data_test_keys
 from phlo.orchestration.plans import Project
 from phlo.orchestration.schedules import schedule_of
+from phlo.orchestration.upkeep import weekly_maintenance
 from phlo.transform.models import data_tests, graph
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def definitions(lake: Lake) -> Definitions:
         return Definitions(
             assets=[*assets, *([dbt_assets(models, tests, raw)] if models else [])],
             asset_checks=[checks(checked, tests, raw)] if checked or data_test_keys(tests, raw) else [],
-            schedules=[schedule_of(each, zone) for each in ingestions if each.cron],
+            schedules=[*(schedule_of(each, zone) for each in ingestions if each.cron), weekly_maintenance(lake, zone)],
             executor=run_is_ref(Project(lake, models)),
         )
 

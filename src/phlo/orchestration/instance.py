@@ -27,6 +27,7 @@ def open_instance(project: Project) -> DagsterInstance:
 def _configuration(project: Project, folder: Path) -> dict[str, Any]:
     ours: dict[str, Any] = {
         "telemetry": {"enabled": False},
+        "nux": {"enabled": False},
         "storage": _custom("storage", "FastSqliteStorage", base_dir=str(folder)),
         "run_launcher": _class("launcher", "ProcessLauncher"),
         "run_coordinator": {

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from phlo.journal import RunRecord
     from phlo.profiles import Lake
 
-LINES_TAG = "phlo/journal"
+LINES_TAG = ".dagster/phlo_journal"
 LOOK_SECONDS, PAUSE_SECONDS = 0.5, 30
 RUNS = uuid.UUID("5f0d1c9e-6f3b-4d55-9c64-0f5b0c1a7e11")
 """The namespace in which the ids of Dagster runs are made from those of Phlo's."""

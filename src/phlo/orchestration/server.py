@@ -23,6 +23,7 @@ from phlo.orchestration import place
 from phlo.orchestration.instance import open_instance
 from phlo.orchestration.journals import shown
 from phlo.orchestration.reconcile import reconcile
+from phlo.orchestration.upkeep import alerts_checked
 from phlo.orchestration.watch import refresh_on_change
 from phlo.profiles import open_lake
 
@@ -73,6 +74,7 @@ def serve(project: Project, address: Address, say: Say, routes: Sequence[BaseRou
         context = stack.enter_context(workspace(instance))
         say(place.found())
         stack.enter_context(shown(open_lake(project), context, say))
+        stack.enter_context(alerts_checked(open_lake(project), say))
         stack.enter_context(_daemons(context))
         stack.callback(instance.run_launcher.stop)  # type: ignore[attr-defined]  # the one of launcher.py
         stack.enter_context(refresh_on_change(project, context, say))
@@ -110,10 +112,19 @@ def workspace(instance: DagsterInstance) -> Iterator[WorkspaceProcessContext]:
     from dagster._core.workspace.context import WorkspaceProcessContext
     from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 
+    class Workspace(WorkspaceProcessContext):
+        """Dagster's can't reload code that is in its own process, and would lose it when the UI asks for that."""
+
+        def reload_workspace(self) -> None:
+            self.refresh_workspace()
+
+        def reload_code_location(self, name: str) -> None:
+            self.refresh_workspace()
+
     project = place.this_project()
     target = LoadableTargetOrigin(python_file=str(CODE), attribute="defs", working_directory=str(project.root))
     origin = InProcessCodeLocationOrigin(target, location_name=project.name)
-    with WorkspaceProcessContext(instance, InProcessWorkspaceLoadTarget(origin)) as context:
+    with Workspace(instance, InProcessWorkspaceLoadTarget(origin)) as context:
         yield context
 
 
