@@ -1,8 +1,14 @@
-"""Record what a live Trino answers to the statements of tests/engine/trino_*.json.
+"""Record what a live Trino answers to the statements of tests/engine/trino_*.json, and list what is refused here.
 
-    python scripts/record_trino.py --url http://127.0.0.1:8080 tests/engine/trino_recorded.json [more.sql]
+    python scripts/record_trino.py --url http://127.0.0.1:8080 tests/engine/trino_edges.json [more.sql]
+    python scripts/record_trino.py --lists
 
-Statements in further files, separated by ``;;``, are added. Those that Trino refuses are reported and left out.
+Statements in further files, separated by ``;;``, are added; of those that Trino refuses its error's name is kept.
+``--lists`` needs no Trino: it answers all statements here and writes trino_refused.txt (what has a value in Trino and
+is refused here) and trino_accepted.txt (the other way round). Look at what it changes before you commit it.
+
+A Trino for this: JDK 25 and ``mvn dependency:copy -Dartifact=io.trino:trino-server:476:tar.gz``, of which ``lib``,
+``bin``, ``plugin/memory`` and ``plugin/tpch`` are enough; ``etc/catalog/memory.properties``: ``connector.name=memory``.
 """
 
 from __future__ import annotations
@@ -14,14 +20,19 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+RECORDED = Path(__file__).parents[1] / "tests" / "engine"
+
 
 def main() -> int:
     """Evaluate every statement again, write the file anew, and say what changed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8080")
-    parser.add_argument("recorded", type=Path)
+    parser.add_argument("--lists", action="store_true", help="write the lists of what is refused and accepted here")
+    parser.add_argument("recorded", type=Path, nargs="?")
     parser.add_argument("added", type=Path, nargs="*")
     options = parser.parse_args()
+    if options.lists:
+        return write_lists()
     known = json.loads(options.recorded.read_text()) if options.recorded.exists() else []
     added = [{"sql": sql} for file in options.added for sql in statements(file.read_text())]
     entries: dict[str, dict[str, Any]] = {}
@@ -30,6 +41,7 @@ def main() -> int:
             columns, rows = run(options.url, entry["sql"])
         except ValueError as error:
             print(f"refused by Trino: {entry['sql']}\n  {error}", file=sys.stderr)
+            entries.setdefault(entry["sql"], {"sql": entry["sql"], "error": str(error).partition(":")[0]})
             continue
         fresh = {**entry, "types": [column["type"] for column in columns], "rows": rows}
         if entry.get("rows", rows) != rows:
@@ -38,6 +50,25 @@ def main() -> int:
     lines = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries.values())
     options.recorded.write_text(f"[\n{lines}\n]\n")
     print(f"{len(entries)} statements", file=sys.stderr)
+    return 0
+
+
+def write_lists() -> int:
+    """Answer every recorded statement here, and write down which are refused on one side alone."""
+    sys.path.insert(0, str(RECORDED.parents[1]))
+    from tests.engine.trino_values import Answers
+
+    refused: dict[str, None] = {}
+    accepted: dict[str, None] = {}
+    with Answers() as answers:
+        for file in sorted(RECORDED.glob("trino_*.json")):
+            for entry in json.loads(file.read_text()):
+                here, there = bool(answers.to(entry["sql"]).refused), "error" in entry
+                if here != there:
+                    (refused if here else accepted)[" ".join(entry["sql"].split())] = None
+    (RECORDED / "trino_refused.txt").write_text("\n".join(refused) + "\n")
+    (RECORDED / "trino_accepted.txt").write_text("\n".join(accepted) + "\n")
+    print(f"{len(refused)} refused here alone, {len(accepted)} accepted here alone", file=sys.stderr)
     return 0
 
 

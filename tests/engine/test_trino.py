@@ -22,6 +22,13 @@ FILES = ("trino_documented.json", "trino_recorded.json", "trino_edges.json")
 RECORDED: list[dict[str, Any]] = [entry for file in FILES for entry in json.loads((HERE / file).read_text())]
 REFUSED = set((HERE / "trino_refused.txt").read_text().splitlines())
 ACCEPTED = set((HERE / "trino_accepted.txt").read_text().splitlines())
+DIFFERENT = {  # NaN is the largest number of DuckDB's, and none of Trino's
+    "select max(x), min(x) from (values nan(), 2e0, 1e0) t(x)",
+    "select x from (values nan(), 2e0) t(x) where x > 1",
+    "select array_max(array[nan(), 1e0])",
+    "select greatest(nan(), 1e0)",
+}
+"""What is known to differ, and why; the reference page on the dialect says so."""
 AT_ONCE = 40
 CHUNKS = [RECORDED[at : at + AT_ONCE] for at in range(0, len(RECORDED), AT_ONCE)]
 
@@ -46,7 +53,10 @@ def _wrong(entry: dict[str, Any], answers: Answers) -> str:
         return "" if line in REFUSED or "error" in entry else f"refused: {answer.refused}"
     if "error" in entry:
         return "" if line in ACCEPTED else "Trino refuses this"
-    return "it is in trino_refused.txt, but runs" if line in REFUSED else differs(answer, entry)
+    if line in REFUSED:
+        return "it is in trino_refused.txt, but runs"
+    difference = differs(answer, entry)
+    return ("" if difference else "it does not differ") if entry["sql"] in DIFFERENT else difference
 
 
 def test_the_lists_name_only_recorded_statements() -> None:

@@ -150,6 +150,8 @@ def _instant(node: Node, local: str, zone: str, digits: int) -> Node:
         when = dt.datetime.fromisoformat(f"{day}T{clock.strip() or '00:00'}").replace(tzinfo=info)
     except (ValueError, ZoneInfoNotFoundError):
         refuse(node, f"the timestamp '{local} {zone}'", "write it as 2024-01-31 10:00:00 Europe/Berlin")
+    if when.astimezone(dt.UTC).astimezone(info).replace(tzinfo=None) != when.replace(tzinfo=None):
+        refuse(node, f"the timestamp '{local} {zone}'", "the clock was put on then: it never showed this time")
     written = when.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00")
     return call_macro(
         "trino_to_timestamptz", [fragment(f"CAST('{written}' AS TIMESTAMPTZ)"), exp.Literal.number(digits)]

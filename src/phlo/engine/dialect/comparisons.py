@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from phlo.engine.dialect.calls import call_macro
-from phlo.engine.dialect.kinds import kind_of
+from phlo.engine.dialect.kinds import MONTHS, kind_of
 from phlo.engine.dialect.nodes import Node, fragment, line_of, native, refuse
 from phlo.engine.dialect.rules import Translate, rebuilt, rule
 from phlo.errors import TypesDiffer
@@ -28,6 +28,9 @@ _SIGNS: dict[type[Node], str] = {
 def meet(node: Node, left: Node, right: Node, sign: str) -> None:
     """Raise ``TypesDiffer`` where two operands are known to be of types that Trino does not bring together."""
     one, other = kind_of(left).name, kind_of(right).name
+    digits = [kind_of(left).digits, kind_of(right).digits]
+    if one == other == "interval" and digits.count(MONTHS) == 1:
+        raise TypesDiffer(left="interval", sign=sign, right="interval of months", line=line_of(node))
     if one and other and _FAMILIES.get(one, one) != _FAMILIES.get(other, other):
         raise TypesDiffer(left=_spelled(one), sign=sign, right=_spelled(other), line=line_of(node))
 

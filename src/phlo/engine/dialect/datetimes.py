@@ -233,9 +233,7 @@ def _with_timezone(node: Node, t: Translate) -> Node:
         refuse(node, "with_timezone", "the zone is a literal such as 'America/New_York'")
     if zone.lower() not in _UTC and read_locally(node):
         return local
-    if zone.lower() in _UTC:
-        return native("timezone", text(zone), local)
-    return native("phlo_local_to_instant", text(zone), local)
+    return native("timezone", text(zone), local)
 
 
 def _zoned(node: Node, instant: Node, zone: str | None) -> Node:

@@ -73,9 +73,7 @@ def _formatted(node: Node, match: re.Match[str], operand: Node, t: Translate) ->
     if "+" in flags or " " in flags:
         value = native("phlo_plus", value, text("+" if "+" in flags else " "))
     missing = "false" if letter in "bB" else "null"
-    value = fragment(
-        "coalesce({0}, {1})", value, text(missing[: int(digits)] if digits and letter in "sS" else missing)
-    )
+    value = fragment("coalesce({0}, {1})", value, text(missing[: int(digits)] if digits else missing))
     if letter in "SXB":
         value = native("upper", value)
     if not match["width"]:
@@ -98,7 +96,8 @@ def _printed(node: Node, letter: str, operand: Node, digits: int | None, t: Tran
         )
     if letter == "f":
         rounded = f"CAST(TRY_CAST(phlo_s AS DECIMAL(38, {6 if digits is None else digits})) AS VARCHAR)"
-        template = f"list_transform([{{0}}], lambda phlo_s: coalesce(phlo_java_word(phlo_s), {rounded}))[1]"
+        body = f"coalesce(phlo_java_word(phlo_s), phlo_signed_text({rounded}, phlo_s))"
+        template = f"list_transform([{{0}}], lambda phlo_s: {body})[1]"
         return fragment(template, call_macro("phlo_digits", [value]))
     if letter == "d":
         return fragment("CAST(CAST({0} AS BIGINT) AS VARCHAR)", value)

@@ -100,6 +100,14 @@ def _concat(node: Node, t: Translate) -> Node:
     operands = [t(operand) for operand in node.expressions]
     if len(operands) < 2:
         refuse(node, "concat", "concat takes at least two arguments")
+    if {"array"} < {kind_of(operand).name or "array" for operand in node.expressions} and len(operands) == 2:
+        return fragment(
+            "list_concat({0}, {1})",
+            *(
+                done if kind_of(operand).name in ("array", "") else fragment("[{0}]", done)
+                for operand, done in zip(node.expressions, operands, strict=True)
+            ),
+        )
     alike(node, node.expressions, "concat")
     if any(isinstance(operand, exp.Null) for operand in node.expressions):
         return fragment("CAST(NULL AS VARCHAR)")
@@ -231,6 +239,11 @@ def _levenshtein(node: Node, t: Translate) -> Node:
     return native("phlo_py_levenshtein", *(t(operand) for operand in node.expressions))
 
 
+def _hamming(node: Node, t: Translate) -> Node:
+    _check_arity(node, "hamming_distance", len(node.expressions), (2,))
+    return native("phlo_py_hamming", *(t(operand) for operand in node.expressions))
+
+
 def _from_utf8(node: Node, t: Translate) -> Node:
     replacement = text_of(node.expressions[1]) if len(node.expressions) == 2 else "\ufffd"
     if replacement is None:
@@ -274,6 +287,7 @@ SPECIAL: dict[str, Rule] = {
     "timezone_minute": _timezone,
     "normalize": _normalize,
     "levenshtein_distance": _levenshtein,
+    "hamming_distance": _hamming,
     "from_utf8": _from_utf8,
     "soundex": _python("soundex", "VARCHAR"),
     "crc32": _python("crc32", "BLOB"),

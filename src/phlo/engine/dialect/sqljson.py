@@ -228,7 +228,8 @@ def _cell(column: JsonColumn, item: str, place: str, t: Translate) -> Node:
     value = column.args["value"].copy()
     value.set("this", exp.column("phlo_json_item"))
     if value.args.get("path") is None:
-        value.set("path", text(f'lax $."{column.name}"'))
+        name = column.name if column.this.args.get("quoted") else column.name.upper()
+        value.set("path", text(f'lax $."{name}"'))
     translated = _RULES[str(value.args["name"])](value, t)
     return translated.transform(
         lambda part: fragment(item) if isinstance(part, exp.Column) and part.name == "phlo_json_item" else part

@@ -64,7 +64,7 @@ def _replaced_by_function(node: Node, function: exp.Lambda, t: Translate) -> Nod
     piece = f"phlo_b[phlo_i] || CASE WHEN phlo_i < len(phlo_b) THEN {result} ELSE '' END"
     template = (
         "list_transform([{0}], lambda phlo_s: list_transform([string_split_regex(phlo_s, {1})], lambda phlo_b: "
-        f"array_to_string(list_transform(range(1, len(phlo_b) + 1), lambda phlo_i: {piece}), ''))[1])[1]"
+        f"phlo_join(list_transform(range(1, len(phlo_b) + 1), lambda phlo_i: {piece})))[1])[1]"
     )
     return fragment(template, t(node.expressions[0]), pattern, t(function.this))
 

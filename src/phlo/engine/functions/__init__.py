@@ -32,6 +32,7 @@ FUNCTIONS: dict[str, Function] = {
     "murmur3": Function("hashes", ("BLOB",), "BLOB"),
     "normalize": Function("texts", ("VARCHAR", "VARCHAR"), "VARCHAR"),
     "soundex": Function("texts", ("VARCHAR",), "VARCHAR"),
+    "hamming": Function("texts", ("VARCHAR", "VARCHAR"), "BIGINT"),
     "levenshtein": Function("texts", ("VARCHAR", "VARCHAR"), "BIGINT"),
     "to_base32": Function("texts", ("BLOB",), "VARCHAR"),
     "from_base32": Function("texts", ("VARCHAR",), "BLOB"),

@@ -143,7 +143,7 @@ def _as(item: Any, returns: str) -> str:
 
 def _whole(item: Any, name: str) -> str:
     if isinstance(item, str):
-        if not _INTEGER.fullmatch(item):
+        if not _INTEGER.fullmatch(item.strip(" \t\n\v\f\r")):
             raise ValueError(item)
         number = int(item)
     else:

@@ -48,6 +48,17 @@ def levenshtein(one: str, other: str) -> int:
     return row[-1]
 
 
+def hamming(one: str, other: str) -> int:
+    """Count the places in which two texts of one length differ.
+
+    >>> hamming("日本", "日木")
+    1
+    """
+    if len(one) != len(other):
+        raise ValueError("The input strings to hamming_distance function must have the same length")
+    return sum(a != b for a, b in zip(one, other, strict=True))
+
+
 def to_base32(data: bytes) -> str:
     """Encode bytes."""
     return base64.b32encode(data).decode()

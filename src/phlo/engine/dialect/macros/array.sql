@@ -1,6 +1,7 @@
 -- Arrays and maps as Trino treats them: a NULL element makes an answer unknown, positions count from one.
 
 CREATE OR REPLACE MACRO phlo_has_null(a) AS len(a) > list_aggregate(a, 'count');
+CREATE OR REPLACE MACRO phlo_join(pieces) AS CASE WHEN phlo_has_null(pieces) THEN NULL ELSE array_to_string(pieces, '') END;
 CREATE OR REPLACE MACRO trino_contains(a, x) AS CASE
     WHEN a IS NULL OR x IS NULL THEN NULL WHEN list_contains(a, x) THEN true
     WHEN phlo_has_null(a) THEN NULL ELSE false END;
@@ -59,10 +60,11 @@ CREATE OR REPLACE MACRO trino_array_join
 -- Months are counted from the first date, whose day returns after a shorter month.
 CREATE OR REPLACE MACRO phlo_months(i) AS datepart('year', i) * 12 + datepart('month', i);
 CREATE OR REPLACE MACRO phlo_steps(a, b, step) AS CASE
-    WHEN phlo_months(step) <> 0 THEN list_filter(list_transform(
-        range(0, (abs(datesub('month', a::TIMESTAMP, b::TIMESTAMP)) // abs(phlo_months(step)) + 2)::BIGINT),
-        lambda i: a::TIMESTAMP + to_months((i * phlo_months(step))::INTEGER)),
-        lambda e: CASE WHEN phlo_months(step) > 0 THEN e <= b::TIMESTAMP ELSE e >= b::TIMESTAMP END)
+    WHEN (phlo_months(step) > 0 AND a::TIMESTAMP > b::TIMESTAMP) OR (phlo_months(step) < 0 AND a::TIMESTAMP < b::TIMESTAMP)
+    THEN [('not a step from ' || a || ' to ' || b || ': ' || step)::TIMESTAMP]
+    WHEN phlo_months(step) <> 0 THEN list_transform(
+        range(0, (abs(datesub('month', a::TIMESTAMP, b::TIMESTAMP)) // abs(phlo_months(step)) + 1)::BIGINT),
+        lambda i: a::TIMESTAMP + to_months((i * phlo_months(step))::INTEGER))
     ELSE generate_series(a::TIMESTAMP, b::TIMESTAMP, step) END;
 CREATE OR REPLACE MACRO trino_sequence
     (t_a BIGINT, a, b) AS CASE WHEN a <= b THEN generate_series(a, b) ELSE generate_series(a, b, -1) END,

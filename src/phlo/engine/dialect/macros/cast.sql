@@ -38,7 +38,7 @@ CREATE OR REPLACE MACRO phlo_decimal_text(s) AS CASE
     ELSE 'not a decimal: ' || s END;
 CREATE OR REPLACE MACRO trino_before_decimal
     (t_x BIGINT, x) AS x, (t_x BOOLEAN, x) AS x::INTEGER, (t_x DECIMAL, x) AS x,
-    (t_x FLOAT, x) AS x, (t_x DOUBLE, x) AS x::VARCHAR, (t_x VARCHAR, x) AS phlo_decimal_text(x);
+    (t_x FLOAT, x) AS x::VARCHAR, (t_x DOUBLE, x) AS x::VARCHAR, (t_x VARCHAR, x) AS phlo_decimal_text(x);
 
 CREATE OR REPLACE MACRO trino_to_date
     (t_x DATE, x) AS x, (t_x TIMESTAMP, x) AS x::DATE, (t_x TIMESTAMPTZ, x) AS x::DATE,
@@ -123,6 +123,7 @@ CREATE OR REPLACE MACRO trino_to_varchar_of
 CREATE OR REPLACE MACRO phlo_typeof(name) AS CASE
     WHEN name IN ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'DOUBLE', 'BOOLEAN', 'DATE', 'JSON', 'UUID') THEN lower(name)
     WHEN name = 'FLOAT' THEN 'real' WHEN name = 'BLOB' THEN 'varbinary' WHEN name = '"NULL"' THEN 'unknown'
+    WHEN name LIKE 'DECIMAL%[]' THEN 'array(' || lower(name[:-3]) || ')'
     WHEN name LIKE 'DECIMAL%' THEN lower(name) WHEN name = 'INTERVAL' THEN 'interval day to second'
     WHEN regexp_full_match(name, '(TINYINT|SMALLINT|INTEGER|BIGINT|DOUBLE|BOOLEAN|DATE)\[\]')
         THEN 'array(' || lower(name[:-3]) || ')'

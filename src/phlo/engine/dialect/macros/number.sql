@@ -139,7 +139,8 @@ CREATE OR REPLACE MACRO phlo_shift_right(x, n) AS CASE
     ELSE phlo_signed(phlo_unsigned(x) // (1::HUGEINT << n::INTEGER), x) END;
 CREATE OR REPLACE MACRO phlo_shift_right_arithmetic(x, n) AS CASE
     WHEN n IS NULL THEN NULL WHEN n < 0 OR n >= phlo_width(x) THEN cast_to_type(CASE WHEN x < 0 THEN -1 ELSE 0 END, x)
-    ELSE cast_to_type(floor(x / pow(2, n)), x) END;
+    WHEN x >= 0 THEN cast_to_type(x::HUGEINT // (1::HUGEINT << n::INTEGER), x)
+    ELSE cast_to_type(-((-(x::HUGEINT) + (1::HUGEINT << n::INTEGER) - 1) // (1::HUGEINT << n::INTEGER)), x) END;
 CREATE OR REPLACE MACRO trino_bitwise_left_shift(x, n) AS list_transform([{'x': x, 'n': n}], lambda v: phlo_shift_left(v['x'], v['n']))[1];
 CREATE OR REPLACE MACRO trino_bitwise_right_shift(x, n) AS list_transform([{'x': x, 'n': n}], lambda v: phlo_shift_right(v['x'], v['n']))[1];
 CREATE OR REPLACE MACRO trino_bitwise_right_shift_arithmetic(x, n) AS
@@ -155,7 +156,7 @@ CREATE OR REPLACE MACRO trino_from_base(s, radix) AS CASE
         lambda total, digit: total * radix + digit, 0::HUGEINT))::BIGINT END;
 -- Three digits that count, half up, and a letter for the thousands.
 CREATE OR REPLACE MACRO phlo_scaled(x, size, letter) AS
-    rtrim(rtrim(phlo_decimal_to_varchar(round(x / size, CASE WHEN abs(x / size) >= 100 THEN 0 WHEN abs(x / size) >= 10 THEN 1 ELSE 2 END)::DECIMAL(38, 2)), '0'), '.') || letter;
+    rtrim(rtrim(phlo_decimal_to_varchar(round(x / size, CASE WHEN x / size >= 100 THEN 0 WHEN x / size >= 10 THEN 1 ELSE 2 END)::DECIMAL(38, 2)), '0'), '.') || letter;
 CREATE OR REPLACE MACRO phlo_format_number(x) AS CASE
     WHEN abs(x) >= 1e15 THEN phlo_scaled(x, 1e15, 'Q') WHEN abs(x) >= 1e12 THEN phlo_scaled(x, 1e12, 'T')
     WHEN abs(x) >= 1e9 THEN phlo_scaled(x, 1e9, 'B') WHEN abs(x) >= 1e6 THEN phlo_scaled(x, 1e6, 'M')

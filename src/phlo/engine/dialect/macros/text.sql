@@ -58,11 +58,6 @@ CREATE OR REPLACE MACRO trino_reverse
 CREATE OR REPLACE MACRO trino_upper(s) AS replace(upper(replace(s, 'ß', chr(57344))), chr(57344), 'ß');
 CREATE OR REPLACE MACRO trino_codepoint(s) AS unicode(s);
 CREATE OR REPLACE MACRO trino_concat_ws_list(s, words) AS array_to_string(words, s);
--- DuckDB measures these in bytes.
-CREATE OR REPLACE MACRO phlo_ascii(s) AS CASE
-    WHEN strlen(s) <> length(s) THEN ('this distance is available for ASCII text only: ' || s)::BIGINT::VARCHAR ELSE s END;
-CREATE OR REPLACE MACRO trino_hamming_distance(a, b) AS hamming(phlo_ascii(a), phlo_ascii(b))::BIGINT;
-CREATE OR REPLACE MACRO trino_levenshtein_distance(a, b) AS levenshtein(phlo_ascii(a), phlo_ascii(b))::BIGINT;
 CREATE OR REPLACE MACRO trino_luhn_check(s) AS CASE
     WHEN s IS NULL THEN NULL
     WHEN NOT regexp_full_match(s, '[0-9]+') THEN ('not a number: ' || s)::BIGINT > 0
@@ -101,7 +96,7 @@ CREATE OR REPLACE MACRO trino_url_encode(s) AS
     replace(replace(replace(url_encode(s), '%20', '+'), '%2A', '*'), '~', '%7E');
 CREATE OR REPLACE MACRO trino_url_decode(s) AS url_decode(replace(s, '+', '%20'));
 -- Java's URI: what has a blank or the like is none, and yields NULL; what it lacks is empty text.
-CREATE OR REPLACE MACRO phlo_url(s) AS '^(?:([A-Za-z][A-Za-z0-9+.\-]*):)?(?://(?:[^/?#@]*@)?([^/:?#]*)(?::([0-9]+))?)?'
+CREATE OR REPLACE MACRO phlo_url(s) AS '^(?:([A-Za-z][A-Za-z0-9+.\-]*):)?(?://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/:?#]*)(?::([0-9]+))?)?'
     || '([^?#]*)(?:\?([^#]*))?(?:#(.*))?$';
 CREATE OR REPLACE MACRO phlo_is_url(s) AS regexp_full_match(s, '(?:[A-Za-z0-9_.!~*''();:@&=+$,/?#\[\]\-]|%[0-9A-Fa-f]{2}|[^\x00-\x7f])*')
     AND regexp_matches(s, phlo_url(s));
@@ -123,6 +118,8 @@ CREATE OR REPLACE MACRO phlo_digits
     (t_x DECIMAL, x) AS x::VARCHAR, (t_x FLOAT, x) AS x::DOUBLE::VARCHAR, (t_x DOUBLE, x) AS x::DOUBLE::VARCHAR;
 CREATE OR REPLACE MACRO phlo_java_word(s) AS CASE s
     WHEN 'nan' THEN 'NaN' WHEN 'inf' THEN 'Infinity' WHEN '-inf' THEN '-Infinity' END;
+CREATE OR REPLACE MACRO phlo_signed_text(rounded, s) AS CASE
+    WHEN s[1] = '-' AND rounded[1] <> '-' THEN '-' || rounded ELSE rounded END;
 CREATE OR REPLACE MACRO phlo_plus(s, sign) AS CASE WHEN s[1] IN ('-', 'N', 'I') THEN s ELSE sign || s END;
 CREATE OR REPLACE MACRO phlo_base_of_bits(x, base) AS CASE
     WHEN x >= 0 THEN lower(to_base(x, base)) WHEN base = 16 THEN lower(to_hex(phlo_unsigned(x)))
@@ -131,6 +128,8 @@ CREATE OR REPLACE MACRO phlo_base_of_bits(x, base) AS CASE
 CREATE OR REPLACE MACRO phlo_java_text
     (t_x VARCHAR, x) AS x::VARCHAR, (t_x BIGINT, x) AS x::VARCHAR, (t_x DECIMAL, x) AS phlo_decimal_to_varchar(x),
     (t_x BOOLEAN, x) AS x::VARCHAR, (t_x DATE, x) AS x::VARCHAR, (t_x UUID, x) AS x::VARCHAR,
+    (t_x FLOAT, x) AS CASE
+        WHEN x = 0 OR abs(x) BETWEEN 1e-3 AND 9999999.999999999 THEN x::FLOAT::VARCHAR ELSE phlo_double_to_varchar(x) END,
     (t_x DOUBLE, x) AS CASE
         WHEN x = 0 OR abs(x) BETWEEN 1e-3 AND 9999999.999999999 THEN x::DOUBLE::VARCHAR ELSE phlo_double_to_varchar(x) END;
 CREATE OR REPLACE MACRO phlo_thousands(s) AS
@@ -139,6 +138,7 @@ CREATE OR REPLACE MACRO phlo_thousands(s) AS
 CREATE OR REPLACE MACRO phlo_right(s, n) AS CASE WHEN length(s) >= n THEN s ELSE lpad(s, n, ' ') END;
 CREATE OR REPLACE MACRO phlo_left(s, n) AS CASE WHEN length(s) >= n THEN s ELSE rpad(s, n, ' ') END;
 CREATE OR REPLACE MACRO phlo_zeros(s, n) AS CASE
+    WHEN NOT regexp_matches(s, '[0-9]') THEN phlo_right(s, n)
     WHEN length(s) >= n THEN s WHEN s[1] = '-' THEN '-' || lpad(s[2:], n - 1, '0') ELSE lpad(s, n, '0') END;
 -- Built-in checks speak of patterns in this word, in projects whose dialect is DuckDB's too.
 CREATE OR REPLACE MACRO regexp_like(s, pattern) AS regexp_matches(s, pattern);

@@ -95,7 +95,3 @@ CREATE OR REPLACE MACRO trino_parse_duration(s) AS to_milliseconds(CAST(floor(0.
 -- Minutes by which a zone's clock is ahead of UTC's at an instant.
 CREATE OR REPLACE MACRO phlo_offset(x, zone) AS
     CAST(epoch(timezone(zone, x)) - epoch(timezone('UTC', x)) AS BIGINT) // 60;
--- The instant at which a zone's clock shows a time: the earlier one, where the clock is put back.
-CREATE OR REPLACE MACRO phlo_local_to_instant(zone, x) AS CASE
-    WHEN timezone(zone, timezone(zone, x) - INTERVAL 1 HOUR) = x THEN timezone(zone, x) - INTERVAL 1 HOUR
-    ELSE timezone(zone, x) END;
