@@ -85,6 +85,11 @@ class ProcessLauncher(RunLauncher, ConfigurableClass):
         for worker in list(self._workers.values()):
             worker.wait(timeout)
 
+    @property
+    def watched(self) -> set[str]:
+        """The runs that this launcher started and that have not ended."""
+        return set(self._workers)
+
     def stop(self, seconds: float = 20) -> None:
         """End the runs that this launcher started: politely first, so that each keeps its ref and says why."""
         workers = list(self._workers.values())
@@ -101,12 +106,12 @@ class ProcessLauncher(RunLauncher, ConfigurableClass):
         from phlo.orchestration.reconcile import settle
 
         code = worker.wait()
-        self._workers.pop(run_id, None)
         if not self.has_instance:
             return
         run = self._instance.get_run_by_id(run_id)
         if run is not None and not run.is_finished:
             settle(self._instance, run, f"its process ended with {_said(code)}{self._last_words(run_id)}")
+        self._workers.pop(run_id, None)
         self._log(run_id).unlink(missing_ok=True)
 
     def _log(self, run_id: str) -> Path:

@@ -18,15 +18,20 @@ from phlo.orchestration.publishing import tell
 from phlo.profiles import open_lake
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from dagster import DagsterInstance, DagsterRun
 
 WORKING = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 
 
-def reconcile(instance: DagsterInstance) -> list[str]:
-    """Settle every run that seems to work and whose process is gone; return their ids."""
+def reconcile(instance: DagsterInstance, watched: Collection[str] = ()) -> list[str]:
+    """Settle every run that seems to work and whose process is gone; return their ids.
+
+    Left out are those that somebody watches already, and those of the command line: their journals say how they ended.
+    """
     working = instance.get_runs(RunsFilter(statuses=WORKING))
-    dead = [run for run in working if BY_TAG not in run.tags and not is_alive(run)]  # journals say how the others ended
+    dead = [run for run in working if BY_TAG not in run.tags and run.run_id not in watched and not is_alive(run)]
     for run in dead:
         settle(instance, run, "its process ended before the run did")
     return [run.run_id for run in dead]

@@ -23,7 +23,7 @@ from phlo.orchestration import place
 from phlo.orchestration.instance import open_instance
 from phlo.orchestration.journals import shown
 from phlo.orchestration.reconcile import reconcile
-from phlo.orchestration.upkeep import alerts_checked
+from phlo.orchestration.upkeep import looked_after
 from phlo.orchestration.watch import refresh_on_change
 from phlo.profiles import open_lake
 
@@ -74,7 +74,7 @@ def serve(project: Project, address: Address, say: Say, routes: Sequence[BaseRou
         context = stack.enter_context(workspace(instance))
         say(place.found())
         stack.enter_context(shown(open_lake(project), context, say))
-        stack.enter_context(alerts_checked(open_lake(project), say))
+        stack.enter_context(looked_after(open_lake(project), instance, say))
         stack.enter_context(_daemons(context))
         stack.callback(instance.run_launcher.stop)  # type: ignore[attr-defined]  # the one of launcher.py
         stack.enter_context(refresh_on_change(project, context, say))

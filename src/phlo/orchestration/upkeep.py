@@ -10,12 +10,13 @@ from dagster import DefaultScheduleStatus, ScheduleDefinition, in_process_execut
 
 from phlo.alerting import check
 from phlo.orchestration.assets import bare
+from phlo.orchestration.reconcile import reconcile
 from phlo.upkeep import keep_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from dagster import OpExecutionContext
+    from dagster import DagsterInstance, OpExecutionContext
 
     from phlo.profiles import Lake
 
@@ -48,18 +49,19 @@ def weekly_maintenance(lake: Lake, timezone: str) -> ScheduleDefinition:
 
 
 @contextmanager
-def alerts_checked(lake: Lake, say: Callable[[str], None]) -> Iterator[None]:
-    """Evaluate the rules of alerts while the server runs; a project without rules costs a look at a file."""
+def looked_after(lake: Lake, instance: DagsterInstance, say: Callable[[str], None]) -> Iterator[None]:
+    """Evaluate the rules of alerts while the server runs, and settle runs of an earlier server that have died."""
     stop = threading.Event()
 
     def keep_checking() -> None:
         while not stop.wait(LOOK_SECONDS):
             try:
+                reconcile(instance, instance.run_launcher.watched)  # type: ignore[attr-defined]
                 check(lake, say, patience=ALERT_PATIENCE)
             except Exception as error:  # noqa: BLE001  the rules may be wrong, the disk full: said, and tried again
-                say(f"warning: alerts can not be checked: {error}")
+                say(f"warning: runs and alerts can not be looked after: {error}")
 
-    thread = threading.Thread(target=keep_checking, name="phlo-alerts", daemon=True)
+    thread = threading.Thread(target=keep_checking, name="phlo-upkeep", daemon=True)
     thread.start()
     try:
         yield
