@@ -92,6 +92,26 @@ def make_plan(lake: Lake, names: Sequence[str], partitions: Sequence[dt.date] = 
     )
 
 
+def select_plan(
+    lake: Lake, select: Sequence[str], exclude: Sequence[str] = (), partitions: Sequence[dt.date] = ()
+) -> Plan:
+    """Plan a run of what dbt's selectors mean: models, and the ingestions of the sources among them.
+
+    Raises ``NothingSelected``, and ``DbtStopped`` for a selector that dbt does not know.
+    """
+    from phlo.transform.select import selected_tables
+
+    chosen = selected_tables(lake.project, select, exclude)
+    told = [f"--select {' '.join(select)}"] if select else []
+    return Plan(
+        selection=" ".join(told + ([f"--exclude {' '.join(exclude)}"] if exclude else [])),
+        partitions=tuple(sorted(set(partitions))) or (today(),),
+        ingestions=tuple(each for each in lake.workflows.ingestions.values() if each.table in chosen),
+        models=tuple(model for model in _models(lake) if model.table in chosen),
+        qualities=tuple(quality for quality in lake.workflows.qualities if quality.table in chosen),
+    )
+
+
 def days_between(start: str, end: str) -> tuple[dt.date, ...]:
     """List the UTC days from start to end, both included; raise ``InvalidRange`` when the end comes first."""
     first, last = parse_partition(start), parse_partition(end)

@@ -54,10 +54,17 @@ def materialize(assets: tuple[str, ...], partition: str | None, **options: Any) 
 
 @click.command()
 @click.option("--partition", metavar="DATE", help="The UTC day, YYYY-MM-DD (default: today).")
+@click.option(
+    "-s", "--select", multiple=True, metavar="SELECTOR", help="Only what dbt's selector means, such as tag:x+."
+)
+@click.option("--exclude", multiple=True, metavar="SELECTOR", help="Not what dbt's selector means.")
 @run_options
-def run(partition: str | None, **options: Any) -> None:
-    """Materialize everything: every ingestion, model and check."""
-    _run((), partition, **options)
+def run(partition: str | None, select: tuple[str, ...], exclude: tuple[str, ...], **options: Any) -> None:
+    """Materialize everything: every ingestion, model and check.
+
+    With dbt's selectors: the models they mean, and the ingestions of the sources among them (+fct_readings).
+    """
+    _run((), partition, select, exclude, **options)
 
 
 @click.command()
@@ -112,16 +119,24 @@ def backfill(
 
 
 def _run(
-    assets: tuple[str, ...], partition: str | None, dry_run: bool, no_wait: bool, parallel: int, as_json: bool
+    assets: tuple[str, ...],
+    partition: str | None,
+    select: tuple[str, ...] = (),
+    exclude: tuple[str, ...] = (),
+    *,
+    dry_run: bool,
+    no_wait: bool,
+    parallel: int,
+    as_json: bool,
 ) -> None:
     from phlo.pipeline import execute
-    from phlo.plan import make_plan
+    from phlo.plan import make_plan, select_plan
 
     days = [parse_partition(partition)] if partition else []
     lake = current_lake()
     failed = _show_import_failures(lake)
-    plan = make_plan(lake, assets, days)
-    name = " ".join(assets) or lake.project.name
+    plan = select_plan(lake, select, exclude, days) if select or exclude else make_plan(lake, assets, days)
+    name = " ".join(assets or select) or lake.project.name
     if not plan.loads and not plan.models:
         say("There is nothing to run yet; `phlo create-workflow` adds a workflow.")
         return

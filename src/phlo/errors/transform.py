@@ -27,6 +27,14 @@ class ModelsFailed(TransformError):
     hint = "{fix}"
 
 
+class NothingSelected(TransformError):
+    """A selection that no model and no source is part of."""
+
+    code = "nothing-selected"
+    message = "`{selection}` selects no model and no source"
+    hint = "`dbt ls --select …` in the dbt project's folder shows what a selection means"
+
+
 class ModelsSkipped(TransformError):
     """Models that dbt left out although nothing failed: main would get half of what it should."""
 

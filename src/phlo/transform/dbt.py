@@ -34,6 +34,12 @@ def parse(project: Project) -> Any:
         return invoke(project, "parse").result
 
 
+def list_nodes(project: Project, *args: str) -> list[str]:
+    """Run ``dbt ls`` and return its lines."""
+    with using(Session(_Nothing(), None, "none", project.settings.dialect)):  # type: ignore[arg-type]
+        return list(invoke(project, "ls", *args).result)
+
+
 def compile_tests(project: Project, names: Sequence[str]) -> dict[str, str]:
     """Compile data tests, and return their SQL by id."""
     if not names:

@@ -135,6 +135,15 @@ def columns(session: Session, name: str) -> tuple[tuple[str, str], ...]:
     return view.columns if view else ()
 
 
+def comments(session: Session, name: str) -> tuple[str | None, dict[str, str]]:
+    """What a table and its columns are said to mean; views keep no comments."""
+    pin = session.pin()
+    if name not in pin.tables:
+        return None, {}
+    table = session.catalog.open_pinned(name, pin)
+    return table.properties.get("comment"), {field.name: field.doc for field in table.schema().fields if field.doc}
+
+
 class Counted:
     """The rows of a DuckDB relation, counted as they pass."""
 

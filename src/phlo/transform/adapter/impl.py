@@ -228,10 +228,11 @@ class PhloAdapter(SQLAdapter):
         session, database = byhand.session(), information_schema.database
         pin = session.pin()
         found = [
-            (database, *name.split("."), kind, None, column, position, dtype, None, None)
+            (database, *name.split("."), kind, told, column, position, dtype, docs.get(column), None)
             for kind, names in (("table", pin.tables), ("view", pin.views))
             for name in names
             if name.split(".")[0] in schemas
+            for told, docs in [write.comments(session, name)]
             for position, (column, dtype) in enumerate(write.columns(session, name), 1)
         ]
         rows = [dict(zip(CATALOG_COLUMNS, row, strict=True)) for row in found]
