@@ -42,6 +42,7 @@ _SENTENCES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"Overflow in (?P<o>\w+) of (?P<t>[\w()]+) \((?P<v>.*)\).*",
      lambda m: f"{trino_type(m['t'])} {m['o']} overflow: {m['v']}"),
     (r"Division by zero in expression.*", "division by zero"),
+    (r"Python exception occurred while executing the UDF: \w+: (?P<v>.*)", r"\g<v>"),
     (r"Referenced column \"(?P<c>.*?)\" not found in FROM clause!(?P<rest>.*)",
      lambda m: f"column `{m['c']}` cannot be resolved{_candidates(m['c'], m['rest'])}"),
     (r"(?:Values list|Table) \"(?P<t>.*?)\" does not have a column named \"(?P<c>.*?)\"(?P<rest>.*)",
