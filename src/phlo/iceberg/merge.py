@@ -130,6 +130,9 @@ def _staged(table: Table, rows: pa.Table | pa.RecordBatchReader, limits: Limits 
         with StoppableConnection(duckdb.connect(config=_config(limits or Limits()))) as con:
             con.execute("SET TimeZone = 'UTC'")
             con.execute("SET enable_progress_bar = false")  # in notebooks it goes to stdout
+            # A scan by field ids does not tell how many rows it has: DuckDB would take it for the smaller side of a
+            # join, and hold the table in memory. As written here, the batch is on the right, and that is what is held.
+            con.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
             _stage(con, table, rows)
             yield con
     except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.ConversionException) as error:
