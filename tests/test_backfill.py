@@ -61,6 +61,7 @@ def test_each_table_lacks_days_of_its_own_and_only_these_are_loaded(shop: Shop) 
     assert sorted(len(publish.loads) for publish in lake.catalog.publishes()) == [1, 2, 4, 5]
 
 
+@pytest.mark.slow
 def test_force_loads_everything_again(shop: Shop) -> None:
     lake = open_lake(shop.root)
     load(lake, "events", *DAYS)
@@ -106,6 +107,7 @@ def test_progress_is_that_of_the_whole(shop: Shop) -> None:
     assert "chunk 2 of 2: 2024-01-05 to 2024-01-06" in told.messages
 
 
+@pytest.mark.slow
 def test_a_chunk_is_one_publish_and_one_snapshot(shop: Shop) -> None:
     lake = open_lake(shop.root)
     list(run_backfill(lake, plan_backfill(lake, plan_of(lake, "events"), chunk=3), SilentReporter(), parallel=3))
@@ -113,6 +115,7 @@ def test_a_chunk_is_one_publish_and_one_snapshot(shop: Shop) -> None:
     assert len(lake.catalog.load("raw.events").snapshots()) == 2
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_fills(shop: Shop) -> None:
     lake = open_lake(shop.root)
     load(lake, "events", DAYS[0], DAYS[1])

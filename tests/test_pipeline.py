@@ -127,6 +127,7 @@ def test_the_catalog_is_where_these_tests_think_it_is(shop: Shop) -> None:
         assert catalog.execute("SELECT count(*) FROM phlo_leases").fetchone() == (0,)
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_the_engine_is_imported_comes_after_that() -> None:
     """DuckDB's module, interrupted while it initializes, aborts the whole process."""
     script = (

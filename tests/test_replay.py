@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.conftest import Shop
 
@@ -73,6 +75,7 @@ def test_a_table_that_no_workflow_loads_can_not_be_replayed(shop: Shop) -> None:
     assert (done.code, "did you mean `readings`?" in done.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_replay_does_not_count_as_a_load(shop: Shop) -> None:
     begin(shop)
     write(shop, WORKFLOW.replace("ge=40", "ge=1"))

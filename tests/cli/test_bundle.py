@@ -80,6 +80,7 @@ def test_it_can_not_be_written(shop: Shop, packed: Path) -> None:
     assert len(there.read(ROWS)) == 2
 
 
+@pytest.mark.slow
 def test_it_can_be_opened_twice_moved_and_packed_again(shop: Shop, packed: Path) -> None:
     _, first = opened(shop, packed)
     _, second = opened(shop, packed, "other")

@@ -90,8 +90,7 @@ def test_of_rejected_rows_with_one_key_the_latest_counts(lake: Lake) -> None:
     assert lake.rows("raw.readings", "sgv", "partition_date") == [(32, DAY)]
 
 
-@pytest.mark.parametrize("strategy", ["append", "replace"])
-@pytest.mark.parametrize("partitioned", [True, False])
+@pytest.mark.parametrize(("strategy", "partitioned"), [("append", True), ("replace", False)])
 def test_without_a_merge_rows_are_added_to_those_that_are_there(lake: Lake, strategy: Any, partitioned: bool) -> None:
     rows = [{"id": "a", "sgv": 100}, {"id": "a", "sgv": 30}, {"id": "a", "sgv": 30}]
     what = readings(rows, merge_strategy=strategy, partitioned=partitioned)
