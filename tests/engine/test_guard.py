@@ -204,3 +204,7 @@ def test_duckdbs_dialect_keeps_its_meaning(sql: str, rows: object) -> None:
         found = con.execute(to_duckdb(sql, "duckdb")).fetchall()
         assert found == con.execute(sql).fetchall()
         assert rows is None or found == rows
+
+
+def test_rows_of_a_json_value_are_no_table_of_anybody() -> None:
+    check_read_only(parse("SELECT * FROM json_table('[1]', 'lax $[*]' COLUMNS (v integer PATH 'lax $'))"))

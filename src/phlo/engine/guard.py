@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from phlo.engine.dialect import known_functions
+from phlo.engine.dialect.json_grammar import SqlJson
 from phlo.engine.dialect.reader import DIALECT
 from phlo.errors import QueryNotAllowed, nearest
 
@@ -63,6 +64,8 @@ def _check(node: Node, dialect: str) -> None:
 
 
 def _check_table(table: exp.Table) -> None:
+    if isinstance(table.this, SqlJson):
+        return  # JSON_TABLE: rows of a value
     if isinstance(table.this, exp.Func):
         name = _name(table.this)
         if name not in TABLE_FUNCTIONS:

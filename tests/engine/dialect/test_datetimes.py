@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
-from phlo.engine.dialect.datetimes import _JODA, _MYSQL, joda_pattern, mysql_pattern
+from phlo.engine.dialect.patterns import JODA, MYSQL, joda_pattern, mysql_pattern
 from phlo.errors import UnsupportedFunction
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ NOON = "timestamp '2024-01-20 13:00:00'"
     ],
 )
 def test_jodas_letters(pattern: str, strftime: str | None) -> None:
-    assert joda_pattern(pattern, _JODA) == strftime
+    assert joda_pattern(pattern, JODA) == strftime
 
 
 @pytest.mark.parametrize(
     ("pattern", "strftime"), [("%Y%%", "%Y%%"), ("%T", "%H:%M:%S"), ("%U", None), ("%", None), ("%D", None)]
 )
 def test_mysqls_specifiers(pattern: str, strftime: str | None) -> None:
-    assert mysql_pattern(pattern, _MYSQL) == strftime
+    assert mysql_pattern(pattern, MYSQL) == strftime
 
 
 @pytest.mark.parametrize(

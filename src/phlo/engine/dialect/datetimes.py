@@ -1,4 +1,4 @@
-"""Rules of dates and times: units, time zones, and the two languages of patterns."""
+"""Rules of dates and times: units, time zones, and what is printed and read by patterns."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sqlglot import exp
 from phlo.engine.dialect.calls import call_macro
 from phlo.engine.dialect.kinds import kind_of
 from phlo.engine.dialect.nodes import Node, fragment, line_of, native, refuse, text, text_of
+from phlo.engine.dialect.patterns import CODES, JODA, JODA_PARSE, MYSQL, MYSQL_PARSE, joda_pattern, mysql_pattern
 from phlo.engine.dialect.rules import Rule, Translate, rule
 from phlo.errors import TypesDiffer
 
@@ -26,76 +27,6 @@ _FIELDS = {
 _FIELD_ALIASES = {"day_of_month": "day", "dow": "day_of_week", "doy": "day_of_year", "yow": "year_of_week",
                   "week_of_year": "week"}  # fmt: skip
 
-# MySQL's specifiers (date_format, date_parse) in strftime's.
-_MYSQL = {
-    "a": "%a", "b": "%b", "c": "%-m", "d": "%d", "e": "%-d", "f": "%g000", "H": "%H", "h": "%I", "I": "%I", "i": "%M",
-    "j": "%j", "k": "%-H", "l": "%-I", "M": "%B", "m": "%m", "p": "%p", "r": "%I:%M:%S %p", "S": "%S", "s": "%S",
-    "T": "%H:%M:%S", "v": "%V", "W": "%A", "x": "%G", "Y": "%Y", "y": "%y", "%": "%%",
-}  # fmt: skip
-_MYSQL_PARSE = {
-    **{key: _MYSQL[key] for key in "bdHhIiMmpSsTYyr%ajW"},
-    "c": "%m",
-    "e": "%d",
-    "k": "%H",
-    "l": "%I",
-    "f": "%f",
-}
-# Joda's letters (format_datetime, parse_datetime) by their count.
-_JODA = {
-    "y": {1: "%Y", 2: "%y", 4: "%Y"}, "Y": {1: "%Y", 2: "%y", 4: "%Y"}, "x": {1: "%G", 4: "%G"},
-    "M": {1: "%-m", 2: "%m", 3: "%b", 4: "%B"}, "d": {1: "%-d", 2: "%d"}, "D": {1: "%-j", 3: "%j"},
-    "w": {2: "%V"}, "e": {1: "%u"}, "E": {1: "%a", 2: "%a", 3: "%a", 4: "%A"}, "a": {1: "%p"},
-    "H": {1: "%-H", 2: "%H"}, "h": {1: "%-I", 2: "%I"}, "m": {1: "%-M", 2: "%M"}, "s": {1: "%-S", 2: "%S"},
-    "S": {3: "%g", 6: "%g000"}, "Z": {1: "+0000", 2: "+00:00"}, "z": {1: "UTC", 3: "UTC"},
-}  # fmt: skip
-_JODA_PARSE = {"y": {4: "%Y"}, "M": {1: "%m", 2: "%m", 3: "%b", 4: "%B"}, "d": {1: "%d", 2: "%d"},
-               "H": {1: "%H", 2: "%H"}, "h": {1: "%I", 2: "%I"}, "m": {1: "%M", 2: "%M"}, "s": {1: "%S", 2: "%S"},
-               "S": {3: "%f"}, "a": {1: "%p"}}  # fmt: skip
-_CODES = re.compile(r"%-?.")
-_JODA_PARTS = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']+")
-
-
-def mysql_pattern(pattern: str, known: dict[str, str]) -> str | None:
-    """Turn a pattern of date_format into strftime's; None where it has a specifier without an equal.
-
-    >>> mysql_pattern("%Y-%m-%d %H:%i", _MYSQL)
-    '%Y-%m-%d %H:%M'
-    """
-    out, rest = [], iter(pattern)
-    for letter in rest:
-        if letter != "%":
-            out.append(letter)
-            continue
-        specifier = next(rest, "")
-        if specifier not in known:
-            return None
-        out.append(known[specifier])
-    return "".join(out)
-
-
-def joda_pattern(pattern: str, known: dict[str, dict[int, str]]) -> str | None:
-    """Turn a pattern of format_datetime into strftime's; None where it has letters without an equal.
-
-    >>> joda_pattern("yyyy-MM-dd'T'HH", _JODA)
-    '%Y-%m-%dT%H'
-    """
-    out, end = [], 0
-    for match in _JODA_PARTS.finditer(pattern):
-        if match.start() != end:
-            return None
-        end = match.end()
-        quoted, letter = match[1], match[2]
-        if quoted is not None:
-            out.append((quoted.replace("''", "'") or "'").replace("%", "%%"))
-        elif letter:
-            equal = known.get(letter, {}).get(len(match[0]))
-            if equal is None:
-                return None
-            out.append(equal)
-        else:
-            out.append(match[0].replace("%", "%%"))
-    return "".join(out) if end == len(pattern) else None
-
 
 def _pattern(node: Node, convert: object, known: object) -> Node:
     if len(node.expressions) != 2:
@@ -104,7 +35,7 @@ def _pattern(node: Node, convert: object, known: object) -> Node:
     if pattern is None:
         refuse(node, str(node.name), "its pattern must be a literal here")
     converted = convert(pattern, known)  # type: ignore[operator]
-    if converted is not None and "parse" in node.name.lower() and not {"%Y", "%y"} & set(_CODES.findall(converted)):
+    if converted is not None and "parse" in node.name.lower() and not {"%Y", "%y"} & set(CODES.findall(converted)):
         refuse(node, f"{node.name}(…, '{pattern}')", "a pattern without a year has another default here: add one")
     if converted is None:
         refuse(node, f"{node.name}(…, '{pattern}')", "the pattern has a part without an equal here")
@@ -344,14 +275,14 @@ DATETIMES: dict[str, Rule] = {
     "date": _date,
     "date_add": _added,
     "date_diff": _difference,
-    "date_format": _formatted(mysql_pattern, _MYSQL, "trino_strftime"),
-    "date_parse": _formatted(mysql_pattern, _MYSQL_PARSE, "trino_date_parse"),
+    "date_format": _formatted(mysql_pattern, MYSQL, "trino_strftime"),
+    "date_parse": _formatted(mysql_pattern, MYSQL_PARSE, "trino_date_parse"),
     "date_trunc": _truncated,
-    "format_datetime": _formatted(joda_pattern, _JODA, "trino_strftime"),
+    "format_datetime": _formatted(joda_pattern, JODA, "trino_strftime"),
     "from_iso8601_timestamp": _from_iso8601,
     "from_unixtime": _from_unixtime,
     "localtimestamp": _clock("localtimestamp"),
-    "parse_datetime": _formatted(joda_pattern, _JODA_PARSE, "trino_parse_datetime"),
+    "parse_datetime": _formatted(joda_pattern, JODA_PARSE, "trino_parse_datetime"),
     "to_iso8601": _iso8601,
     "with_timezone": _with_timezone,
 }
