@@ -98,12 +98,12 @@ class Served:
 
 
 @contextmanager
-def served(shop: Shop, name: str = "shop") -> Iterator[Served]:
+def served(shop: Shop, *options: str, name: str = "shop") -> Iterator[Served]:
     """Start the server on a free port, and end it and its runs whatever happens."""
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = shop.start("dev", "--port", str(port))
+    process = shop.start("dev", "--port", str(port), *options)
     server = Served(process, port, name)
     try:
         server.wait(lambda: process.poll() is not None or answers(port))
