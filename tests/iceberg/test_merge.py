@@ -528,3 +528,14 @@ def test_an_append_adds_rows_whatever_is_there(make: Make) -> None:
     for _ in range(2):
         assert append(table, readings(("a", 1, JANUARY), ("a", 1, None))) == Written(inserted=2)
     assert Counter(stored(table)) == {("a", 1, JANUARY): 2, ("a", 1, None): 2}
+
+
+def test_a_merge_holds_the_batch_in_memory_and_not_the_table(make: Make, tmp_path: Path) -> None:
+    table = make(partition_by="")
+    count = 300_000
+    keys = pa.array([f"{n * 7919 % count:060d}" for n in range(count)])
+    append(table, pa.table({"_id": keys, "sgv": pa.array(range(count), pa.int64())}))
+    (tmp_path / "no folder").write_text("")
+    limits = Limits(memory="48MB", threads=1, temp=tmp_path / "no folder" / "spill")
+    assert merge(table, pa.table({"_id": keys[:5], "sgv": [-1] * 5}), ["_id"], limits=limits) == Written(updated=5)
+    assert sorted(table.scan().to_arrow()["sgv"].to_pylist()) == [-1] * 5 + list(range(5, count))
