@@ -36,7 +36,7 @@ def _serve(project: Project, host: str, port: int, isolated: bool) -> None:
     try:
         from phlo.orchestration.server import Address, serve
     except ModuleNotFoundError as error:
-        raise MissingExtra(feature="phlo dev", package=error.name or "dagster", extra="dagster") from error
+        raise MissingExtra(feature="`phlo dev`", package=error.name or "dagster", extra="dagster") from error
     if isolated:
         from phlo.orchestration.isolated import serve_isolated
 
