@@ -116,7 +116,8 @@ CLAUSES = f"""
 {textwrap.fill(f"Beside these: {OWN_GRAMMAR}.", 120, break_on_hyphens=False)}
 
 A few run in Python, which costs about a microsecond for each row: hashes that DuckDB has not, `normalize`, `soundex`,
-`levenshtein_distance`, `from_utf8`, base 32, IEEE 754, the normal distribution, and all of SQL/JSON (`json_query` and the
+`levenshtein_distance`, `hamming_distance`, `from_utf8`, base 32, IEEE 754, the normal distribution, numbers with a fraction in
+`json_extract_scalar`, and all of SQL/JSON (`json_query` and the
 like). A query that names none of them pays nothing.
 
 ## What a literal must be

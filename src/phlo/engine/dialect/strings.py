@@ -181,8 +181,9 @@ def _json_at(node: Node, t: Translate) -> Node:
     if name != "json_extract_scalar":
         return native(f"trino_{name}", operand, text(path))
     written = "phlo_py_json_number(CAST(phlo_x AS VARCHAR), {1})"  # DuckDB prints such a number in its own way
-    scalar = f"CASE WHEN phlo_json_is_fraction(phlo_x, {{1}}) THEN {written} ELSE trino_{name}(phlo_x, {{1}}) END"
-    return fragment(f"list_transform([{{0}}], lambda phlo_x: {scalar})[1]", operand, text(path))
+    scalar = f"CASE WHEN json_type(phlo_f) = 'DOUBLE' THEN {written} ELSE phlo_json_scalar(phlo_f) END"
+    found = f"list_transform([trino_json_extract(phlo_x, {{1}})], lambda phlo_f: {scalar})[1]"
+    return fragment(f"list_transform([{{0}}], lambda phlo_x: {found})[1]", operand, text(path))
 
 
 def _json_array_get(node: Node, t: Translate) -> Node:

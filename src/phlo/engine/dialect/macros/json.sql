@@ -59,5 +59,3 @@ CREATE OR REPLACE MACRO phlo_json_field(x, name, i) AS CASE json_type(x)
     WHEN 'ARRAY' THEN x -> i
     WHEN 'OBJECT' THEN CAST(x AS MAP(VARCHAR, JSON))[list_filter(json_keys(x), lambda k: lower(k) = lower(name))[1]]
     ELSE ('not a JSON object or array: ' || x)::JSON END;
-CREATE OR REPLACE MACRO phlo_json_is_fraction(x, path) AS
-    coalesce(json_type(trino_json_extract(x, path)) = 'DOUBLE', false);
