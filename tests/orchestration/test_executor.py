@@ -60,6 +60,7 @@ def test_a_step_that_fails_keeps_the_ref_and_no_partition_counts(floor: Floor) -
     assert name in json.dumps([record.reason + record.name for record in floor.lake.catalog.refs()])
 
 
+@pytest.mark.slow
 def test_a_source_that_does_not_answer_is_asked_again(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("phlo.orchestration.assets.RETRY_SECONDS", 0)
     (floor.shop.root / "workflows" / "ingestion" / "shop.py").write_text(FLAKY)
@@ -81,6 +82,7 @@ def test_a_blocking_check_publishes_nothing_and_tells_every_result(floor: Floor)
     assert told == {"readings_have_an_id": True, "values_are_there": False}
 
 
+@pytest.mark.slow
 def test_a_check_that_does_not_block_is_told_and_the_run_is_published(floor: Floor) -> None:
     floor.shop.deliver(DAY, [{"id": 5, "value": None}])
     write_checks(floor.shop.root, blocking=False)
@@ -127,6 +129,7 @@ def test_a_publish_that_is_refused_again_and_again_fails_the_run_and_says_why(fl
     assert [(state, blocked) for _, state, blocked in floor.refs] == [("failed", False)]
 
 
+@pytest.mark.slow
 def test_a_run_that_was_canceled_behind_its_back_does_not_publish(floor: Floor) -> None:
     floor.shop.deliver(DAY, rows(3))
     (floor.shop.root / "workflows" / "quality.py").write_text(CANCEL)
@@ -165,6 +168,7 @@ def test_re_execution_from_failure_goes_on_with_the_ref_and_tells_of_both_runs(f
     assert floor.refs == []
 
 
+@pytest.mark.slow
 def test_a_ref_that_is_gone_can_not_be_resumed(floor: Floor) -> None:
     (floor.shop.root / "source" / f"{DAY}.json").write_text("{not json")
     failed = floor.run()
@@ -187,6 +191,7 @@ def test_all_steps_again_is_a_ref_of_its_own(floor: Floor) -> None:
     assert [state for _, state, _ in floor.refs] == ["failed"]
 
 
+@pytest.mark.slow
 def test_steps_that_no_executor_of_ours_runs_are_refused(floor: Floor) -> None:
     floor.shop.deliver(DAY, rows(3))
     result = floor.job.execute_in_process(instance=floor.instance, partition_key=DAY, raise_on_error=False)

@@ -95,12 +95,14 @@ def test_nothing_counts_before_its_release_and_all_is_fresh_after(instance: Dags
         assert stale(instance, "a", "b", "c") == set()
 
 
+@pytest.mark.slow
 def test_what_is_made_from_a_newer_input_is_stale_and_only_that(instance: DagsterInstance) -> None:
     release(instance, run(instance, "a", "b", "c"), plain)
     release(instance, run(instance, "b"), plain)
     assert stale(instance, "a", "b", "c") == {"c"}
 
 
+@pytest.mark.slow
 def test_a_run_that_was_not_published_leaves_nothing_stale(instance: DagsterInstance) -> None:
     release(instance, run(instance, "a", "b", "c"), plain)
     run(instance, "a", "b")
@@ -115,6 +117,7 @@ def test_partitions_count_when_they_are_released_and_what_is_dropped_does_not(in
     assert stale(instance, "total") == set()
 
 
+@pytest.mark.slow
 def test_events_wait_in_a_file(instance: DagsterInstance, tmp_path: Path) -> None:
     kept = run(instance, "a", "b", "c")
     save(tmp_path / "held" / "run-1.json", kept)

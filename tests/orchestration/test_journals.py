@@ -66,6 +66,7 @@ def test_a_command_that_failed_is_shown_as_such_and_nothing_counts(floor: Floor,
     assert {e.dagster_event.asset_check_evaluation_data.passed for e in checks if e.dagster_event} == {True, False}
 
 
+@pytest.mark.slow
 def test_a_command_is_shown_while_it_goes_and_its_lines_once(floor: Floor, reader: Reader) -> None:
     with command(floor) as kept:
         kept.step("one")
@@ -92,6 +93,7 @@ def test_a_command_that_was_killed_is_shown_as_failed(floor: Floor, reader: Read
     assert "Its process ended before the run did" in floor.failure(run)
 
 
+@pytest.mark.slow
 def test_runs_of_dagster_are_not_shown_twice(floor: Floor, reader: Reader) -> None:
     floor.shop.deliver(DAY, rows(1))
     floor.run("readings")

@@ -72,6 +72,7 @@ def test_a_run_that_died_after_its_publish_is_a_success_with_its_partitions(
     assert floor.materialized("readings") == {DAY}
 
 
+@pytest.mark.slow
 def test_runs_that_work_or_are_watched_or_are_the_command_lines_are_left_alone(floor: Floor) -> None:
     run = floor.create("readings")
     start(floor, run)

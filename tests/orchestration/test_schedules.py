@@ -56,6 +56,7 @@ def test_only_ingestions_with_a_cron_have_schedules_and_these_run_from_the_start
     }
 
 
+@pytest.mark.slow
 def test_maintenance_is_a_run_that_opens_no_ref(scheduled: Floor) -> None:
     assert scheduled.run("whole", day=None).success
     job = definitions(open_lake(scheduled.shop.root)).get_repository_def().get_job("maintenance")
