@@ -11,6 +11,7 @@ import pytest
 from loading import DAY, Lake, ingestion
 
 from phlo.declarations import SilentReporter
+from phlo.errors import PartitioningChanged
 from phlo.load.replay import Replay, Replayed
 
 if TYPE_CHECKING:
@@ -80,6 +81,34 @@ def test_what_a_later_load_or_the_same_one_has_brought_is_not_turned_back(lake: 
     assert replay(lake, "3", mended(readings([]))) == Replayed("raw.readings", rows=2, superseded=2)
     assert lake.rows("raw.readings", "id", "sgv") == [("a", 80), ("b", 90)]
     assert lake.rows("rejected.readings", "row") == []
+
+
+def test_what_a_later_load_may_have_brought_again_as_it_was_is_not_turned_back(lake: Lake) -> None:
+    lake.load("1", readings([{"id": "a", "sgv": 100}]))
+    lake.load("2", readings({str(NEXT): [{"id": "a", "sgv": 30}, {"id": "n", "sgv": 30}]}), NEXT)
+    lake.load("3", readings([{"id": "a", "sgv": 100}]))
+    assert replay(lake, "4", mended(readings([]))) == Replayed("raw.readings", rows=2, inserted=1, doubtful=1)
+    assert lake.rows("raw.readings", "id", "sgv") == [("a", 100), ("n", 30)]
+    assert lake.rows("rejected.readings", "row", "partition_date") == [('{"id":"a","sgv":30}', NEXT)]
+    assert replay(lake, "5", mended(readings([]))) == Replayed("raw.readings", rows=1, doubtful=1)
+
+
+def test_where_the_first_of_equal_keys_counts_it_is_the_first_of_the_latest_load(lake: Lake) -> None:
+    rows = {str(DAY): [{"id": "a", "sgv": 31}, {"id": "a", "sgv": 32}], str(NEXT): [{"id": "a", "sgv": 33}]}
+    what = readings(rows, deduplication="first")
+    lake.load("1", what, DAY)
+    lake.load("2", what, NEXT)
+    replay(lake, "3", mended(what))
+    assert lake.rows("raw.readings", "sgv") == [(33,)]
+
+
+def test_rows_of_no_day_can_not_be_replayed_by_day(lake: Lake) -> None:
+    lake.load("1", readings([{"id": "a", "sgv": 30}], partitioned=False), None)
+    lake.open("2")
+    again = Replay(mended(readings([])), lake.engine, lake.catalog, lake.ref, "2", lake.folder / "staging")
+    with pytest.raises(PartitioningChanged) as failure:
+        again(SilentReporter())
+    assert failure.value.next_step.startswith("load readings again by day")
 
 
 def test_of_rejected_rows_with_one_key_the_latest_counts(lake: Lake) -> None:

@@ -6,10 +6,11 @@ brought back: what came later, or was good at once, stands.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from phlo.declarations import SYSTEM_COLUMNS
+from phlo.errors import PartitioningChanged
 from phlo.load.spool import Spool
 from phlo.load.validate import Judge, check_keys, good_schema, rejected_schema, stamp_of
 from phlo.load.write import load_id, schema_of
@@ -37,9 +38,22 @@ class Replayed:
     inserted: int = 0
     updated: int = 0
     superseded: int = 0
-    """Rows that pass, but whose key a later load, or their own, has brought already."""
+    """Rows that pass, but whose key a later load, or their own, has brought: they are dropped."""
+    doubtful: int = 0
+    """Rows that pass, but whose key a later load may have brought again as it was: they stay rejected."""
     rejected: int = 0
     """Rows that still do not pass."""
+
+
+@dataclass(frozen=True)
+class Rejects:
+    """The rejected rows of one load."""
+
+    day: dt.date | None
+    load_id: str
+    at: dt.datetime
+    rows: pa.Table
+    """As they are in the table of rejected rows."""
 
 
 @dataclass(frozen=True)
@@ -66,31 +80,95 @@ class Replay:
             Spool(good_schema(schema, partitioned=partitioned), self.folder) as good,
             Spool(rejected_schema(partitioned=partitioned), self.folder) as rejected,
         ):
-            rows = self._judge(schema, good, rejected, reporter, partition)
-            if not good.rows:  # all that would change is the words of the reasons
-                return Replayed(self.ingestion.table, rows, rejected=rows)
-            days = [partition] if partition is not None else []
-            left = rejected.contents()
-            self.engine.write(self.ingestion.rejected_table, left, self.ref, mode="replace", partitions=days)
-            return self._write(good, rows, rejected.rows)
+            found, stored = Replayed(self.ingestion.table), self._stored()
+            for load in self._loads(partition):
+                found = _sum(found, self._judge(load, schema, good, rejected, stored, reporter))
+            found = _sum(found, self._write(good.contents()) if good.rows else Replayed(found.table))
+            if found.inserted or found.updated or found.superseded:  # else just the words of the reasons would change
+                days = [partition] if partition is not None else []
+                left = rejected.contents()
+                self.engine.write(self.ingestion.rejected_table, left, self.ref, mode="replace", partitions=days)
+            return found
 
     def _judge(
-        self, schema: TableSchema, good: Spool, rejected: Spool, reporter: Reporter, partition: dt.date | None
-    ) -> int:
-        """Sort the rows of each load, the earliest first; return how many they are."""
-        keys = tuple(key for key in self.ingestion.unique_key if key != PARTITION)
-        merging = self.ingestion.merge_strategy == "merge"
-        rows = 0
-        for day, loaded, at, texts in self._loads(partition):
-            judge = Judge(schema, keys, reporter, merging=merging)
-            kept = stamp_of(day if self.ingestion.partitioned else None, loaded, at)
-            new = kept | stamp_of(None, load_id(self.run_id, self.ingestion.table, day), at)
-            judge.take(texts, good, rejected, new, kept)
-            rows += len(texts)
-        return rows
+        self,
+        load: Rejects,
+        schema: TableSchema,
+        good: Spool,
+        rejected: Spool,
+        stored: pa.Table | None,
+        reporter: Reporter,
+    ) -> Replayed:
+        """Sort a load's rows; where the first of equal keys counts it is the first of each load, written at once."""
+        import pyarrow as pa
 
-    def _loads(self, partition: dt.date | None) -> Iterator[tuple[dt.date | None, str, dt.datetime, list[str]]]:
-        """The rejected rows by the load that brought them."""
+        keys = tuple(key for key in self.ingestion.unique_key if key != PARTITION)
+        kept = stamp_of(load.day if self.ingestion.partitioned else None, load.load_id, load.at)
+        new = kept | stamp_of(None, load_id(self.run_id, self.ingestion.table, load.day), load.at)
+        with Spool(good.schema) as passed:
+            judge = Judge(schema, keys, reporter, merging=stored is not None)
+            bad = judge.take(load.rows["row"].to_pylist(), passed, rejected, new, kept)
+            rows = passed.contents().read_all()
+        found = Replayed(self.ingestion.table, rows=load.rows.num_rows, rejected=len(bad))
+        if stored is not None and stored.num_rows and rows.num_rows:
+            fresh, doubtful, superseded = self._sort_out(rows, load, stored)
+            sound = sorted({*range(load.rows.num_rows)} - {*bad})
+            stay = load.rows.take(pa.array([sound[number] for number in doubtful], pa.int64()))
+            rejected.append(stay.select(rejected.schema.names).cast(rejected.schema))
+            found = replace(found, doubtful=len(doubtful), superseded=superseded)
+            rows = rows.take(pa.array(fresh, pa.int64()))
+        if stored is not None and self.ingestion.deduplication == "first":
+            return _sum(found, self._write(rows)) if rows.num_rows else found
+        good.append(rows)
+        return found
+
+    def _sort_out(self, rows: pa.Table, load: Rejects, stored: pa.Table) -> tuple[list[int], list[int], int]:
+        """Tell rows to write from those whose key may have come again since, and count those whose key has.
+
+        A row that a load brought again as it was keeps the time of its first load: there only the ledger knows that
+        something was unchanged.
+        """
+        import pyarrow as pa
+
+        keys = list(self.ingestion.unique_key)
+        typed = rows.select(keys).cast(stored.select(keys).schema)  # a column may have widened since
+        numbered = typed.append_column("number", pa.array(range(rows.num_rows), pa.int64()))
+        joined = numbered.join(stored, keys, join_type="inner")
+        times = dict(zip(joined["number"].to_pylist(), joined[LOADED_AT].to_pylist(), strict=True))
+        older = {number for number, at in times.items() if at < load.at}
+        doubtful = sorted(older) if self._may_have_come_again(load) else []
+        left_out = {*times} - older | {*doubtful}
+        fresh = [number for number in range(rows.num_rows) if number not in left_out]
+        return fresh, doubtful, len(times) - len(older)
+
+    def _stored(self) -> pa.Table | None:
+        """The keys that the table has, and when each came; None where no key tells rows apart."""
+        import pyarrow as pa
+
+        if self.ingestion.merge_strategy != "merge":
+            return None
+        pin, keys = self.catalog.pin(self.ref), list(self.ingestion.unique_key)
+        if self.ingestion.table not in pin.tables:
+            return pa.table({name: pa.array([], pa.null()) for name in [*keys, LOADED_AT]})
+        return self.engine.read(self.ingestion.table, pin, columns=[*keys, LOADED_AT])
+
+    def _may_have_come_again(self, load: Rejects) -> bool:
+        """Whether this load, or one since, left rows as they were: nobody knows which."""
+        for publish in self.catalog.publishes():
+            mine = [each for each in publish.loads if each.table == self.ingestion.table]
+            own = next((each for each in mine if each.load_id == load.load_id), None)
+            since = [each for each in mine if own is None or (each.partition or "") >= (own.partition or "")]
+            if any(each.rows_unchanged for each in since):
+                return True
+            if own is not None:
+                return False
+        return True
+
+    def _loads(self, partition: dt.date | None) -> Iterator[Rejects]:
+        """The rejected rows by the load that brought them, the earliest first.
+
+        Raises ``PartitioningChanged`` for rows of no day, where each needs one.
+        """
         pin = self.catalog.pin(self.ref)
         name = _quoted(self.ingestion.rejected_table)
         dated = PARTITION in self.catalog.load(self.ingestion.rejected_table, self.ref).schema().column_names
@@ -98,46 +176,25 @@ class Replay:
         which = f"WHERE {day} = DATE '{partition.isoformat()}'" if partition is not None else ""
         loads = f"SELECT DISTINCT {day} AS d, {LOAD_ID} AS l, {LOADED_AT} AS t FROM {name} {which} ORDER BY 3, 1, 2"
         for each in self.engine.query(loads, pin).to_pylist():
-            found = f"SELECT \"row\" AS r FROM {name} WHERE {LOAD_ID} = '{each['l']}'"
-            yield each["d"], each["l"], each["t"], self.engine.query(found, pin)["r"].to_pylist()
+            if each["d"] is None and self.ingestion.partitioned:
+                function, fix = self.ingestion.source.function, f"load {self.ingestion.table_name} again by day"
+                raise PartitioningChanged(
+                    table=self.ingestion.rejected_table, function=function, before="as a whole", now="by day", fix=fix
+                )
+            rows = self.engine.query(f"SELECT * FROM {name} WHERE {LOAD_ID} = '{each['l']}'", pin)
+            yield Rejects(each["d"], each["l"], each["t"], rows)
 
-    def _write(self, good: Spool, rows: int, rejected: int) -> Replayed:
-        table = self.ingestion.table
-        if self.ingestion.merge_strategy != "merge":
-            written = self.engine.write(table, good.contents(), self.ref, mode="insert")
-            return Replayed(table, rows, inserted=written.inserted, rejected=rejected)
-        fresh = self._not_superseded(good)
+    def _write(self, rows: pa.Table | pa.RecordBatchReader) -> Replayed:
+        merging = self.ingestion.merge_strategy == "merge"
         written = self.engine.write(
-            table,
-            fresh,
+            self.ingestion.table,
+            rows,
             self.ref,
-            mode="merge",
-            keys=self.ingestion.unique_key,
+            mode="merge" if merging else "insert",
+            keys=self.ingestion.unique_key if merging else (),
             deduplication=self.ingestion.deduplication,
         )
-        brought = written.inserted + written.updated
-        return Replayed(table, rows, written.inserted, written.updated, rows - rejected - brought, rejected)
-
-    def _not_superseded(self, good: Spool) -> pa.Table:
-        """Leave out rows whose key is stored by a load that is not earlier."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        keys = list(self.ingestion.unique_key)
-        rows = good.contents().read_all()
-        pin = self.catalog.pin(self.ref)
-        if self.ingestion.table not in pin.tables:
-            return rows
-        stored = self.engine.read(self.ingestion.table, pin, columns=[*keys, LOADED_AT])
-        stored = stored.rename_columns([*keys, "stored_at"])
-        numbered = rows.append_column("phlo_row", pa.array(range(rows.num_rows), pa.int64()))
-        joined = numbered.select([*keys, LOADED_AT, "phlo_row"]).join(stored, keys, join_type="inner")
-        later = joined.filter(pc.greater_equal(joined["stored_at"], joined[LOADED_AT]))
-        return rows.filter(pc.invert(pc.is_in(numbered["phlo_row"], later["phlo_row"].combine_chunks())))
-
-
-def _quoted(name: str) -> str:
-    return ".".join(f'"{part}"' for part in name.split("."))
+        return Replayed(self.ingestion.table, inserted=written.inserted, updated=written.updated)
 
 
 def told(replayed: Replayed) -> list[str]:
@@ -155,9 +212,21 @@ def told(replayed: Replayed) -> list[str]:
     if replayed.superseded:
         left = replayed.superseded
         said.append(f"{left:,} {_were(left)} left out, for a row with its key had come already.")
+    if replayed.doubtful:
+        stay = f"{replayed.doubtful:,} {'stays' if replayed.doubtful == 1 else 'stay'} rejected"
+        said.append(f"{stay}: later loads may have brought the same key; loading the day again settles it.")
     if replayed.rejected:
         said.append(f"{replayed.rejected:,} {'is' if replayed.rejected == 1 else 'are'} still rejected.")
     return said
+
+
+def _sum(one: Replayed, other: Replayed) -> Replayed:
+    counts = {each.name: getattr(one, each.name) + getattr(other, each.name) for each in fields(one)[1:]}
+    return Replayed(one.table, **counts)
+
+
+def _quoted(name: str) -> str:
+    return ".".join(f'"{part}"' for part in name.split("."))
 
 
 def _rows(count: int) -> str:

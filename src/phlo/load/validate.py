@@ -174,8 +174,11 @@ class Judge:
         rejected: Spool,
         stamp: Mapping[str, pa.Scalar],
         rejected_stamp: Mapping[str, pa.Scalar] | None = None,
-    ) -> None:
-        """Judge a batch and put its rows where they belong, with Phlo's columns (rejected ones with their own)."""
+    ) -> list[int]:
+        """Judge a batch and put its rows where they belong, with Phlo's columns (rejected ones with their own).
+
+        Return the numbers of the rejected rows.
+        """
         batch = self._cast(source)
         self._check(batch)
         for names, seen in self._seen.items():
@@ -186,6 +189,7 @@ class Judge:
         good.append(_stamped(batch.without(bad), stamp, good.schema))
         if bad:
             self._reject(batch, bad, rejected, rejected_stamp or stamp)
+        return bad
 
     def _cast(self, source: Sequence[str] | pa.RecordBatch) -> Batch:
         """The first pass."""
