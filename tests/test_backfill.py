@@ -143,3 +143,13 @@ def test_a_plain_line_of_progress_has_the_speed_and_the_time_left(capsys: pytest
     said = capsys.readouterr().err
     assert said.startswith("extracting: 20/40, 5,000 rows, ")
     assert "rows/s, 10 s left" in said
+
+
+@pytest.mark.parametrize(("run_id", "left_out"), [("20240101-235000-aaaa", False), ("20240102-000500-aaaa", True)])
+def test_a_day_whose_source_was_asked_before_it_was_over_is_loaded_again(
+    shop: Shop, run_id: str, left_out: bool
+) -> None:
+    """Whenever it was published: rows of its last minutes came after the source was asked."""
+    lake = open_lake(shop.root)
+    execute(lake, make_plan(lake, ["events"], [DAYS[0]]), SilentReporter(), run_id=run_id)
+    assert (DAYS[0] in plan_backfill(lake, plan_of(lake, "events")).skipped) == left_out

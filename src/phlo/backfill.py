@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from phlo.pipeline import Run
     from phlo.plan import Plan
     from phlo.profiles import Lake
+    from phlo.protocols import Publish
 
 CHUNK = 31
 """Days in one run: few commits, and little to do again after a failure."""
@@ -118,10 +119,25 @@ def _chunk(plan: Plan, days: tuple[dt.date, ...], done: set[tuple[str, dt.date]]
 
 
 def _loaded_when_over(lake: Lake) -> set[tuple[str, dt.date]]:
-    """The tables and days of main's ledger that were published after the day had ended."""
-    ended = {load.load_id: publish.at.date() for publish in lake.catalog.publishes() for load in publish.loads}
+    """The tables and days of main's ledger whose source was asked after the day had ended."""
+    asked = {load.load_id: _began(publish) for publish in lake.catalog.publishes() for load in publish.loads}
     loads = [(load, dt.date.fromisoformat(load.partition)) for load in lake.catalog.loads() if load.partition]
-    return {(load.table, day) for load, day in loads if ended[load.load_id] > day}
+    return {(load.table, day) for load, day in loads if asked[load.load_id].date() > day}
+
+
+def _began(publish: Publish) -> dt.datetime:
+    """When a publish's run began, which its id says: before it asked its sources, unlike the publish itself.
+
+    >>> from phlo.protocols import Publish
+    >>> at = dt.datetime(2024, 1, 21, 0, 4, tzinfo=dt.UTC)
+    >>> _began(Publish(1, at, "20240120-235000-3fa9", "run-1")).isoformat(), _began(Publish(1, at, "x", "x")) == at
+    ('2024-01-20T23:50:00+00:00', True)
+    """
+    try:
+        began = dt.datetime.strptime(publish.run_id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=dt.UTC)
+    except ValueError:
+        return publish.at
+    return min(began, publish.at)
 
 
 def _raw_checks(plan: Plan) -> tuple[Quality, ...]:
