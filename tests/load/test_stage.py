@@ -119,12 +119,26 @@ def test_a_source_that_dies_leaves_no_stage(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_was_left_unfinished_is_discarded(tmp_path: Path) -> None:
-    leftover = tmp_path / "stage.unfinished"
+def test_what_was_left_unfinished_is_not_taken_for_a_stage(tmp_path: Path) -> None:
+    leftover = tmp_path / "stage.1a2b3c4d.unfinished"
     leftover.mkdir()
     (leftover / "part-0000.parquet").write_bytes(b"half")
-    done = staged(ingestion(rows=[{"n": 1}]), tmp_path / "stage")
-    assert texts(done) == [{"n": 1}]
+    assert texts(staged(ingestion(rows=[{"n": 1}]), tmp_path / "stage")) == [{"n": 1}]
+
+
+def test_an_attempt_that_was_given_up_does_not_disturb_the_next(tmp_path: Path) -> None:
+    """It sits in its source; the next attempt stages the load, and then it goes on."""
+    others: list[Staged] = []
+
+    def slow(partition_date: str) -> Iterator[Any]:
+        yield {"n": 1}
+        if not others:
+            others.append(staged(ingestion(rows=[{"n": 2}]), tmp_path / "stage"))
+        yield {"n": 3}
+
+    first = staged(ingestion(slow), tmp_path / "stage")
+    assert first == others[0]
+    assert texts(first) == [{"n": 2}]
     assert [path.name for path in tmp_path.iterdir()] == ["stage"]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import secrets
 import shutil
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -147,15 +148,18 @@ def stage(
     complete = open_staged(folder)
     if complete is not None and complete.load_id == load_id:
         return complete
-    unfinished = folder.with_name(f"{folder.name}.unfinished")
+    # A name of its own: an attempt that was given up may still be writing to its folder.
+    unfinished = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}.unfinished")
     begun = Staged(unfinished, ingestion.table, partition, load_id, dt.datetime.now(dt.UTC), ())
     try:
-        for leftover in (folder, unfinished):
-            shutil.rmtree(leftover, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         unfinished.mkdir(parents=True)
         _finish(_write(ingestion, begun, reporter, on_page), folder)
     except OSError as error:
-        raise StagingFailed(asset=ingestion.table_name, folder=folder, detail=error.strerror or error) from error
+        other = open_staged(folder)  # another attempt at this load may have been quicker
+        if other is None or other.load_id != load_id:
+            detail = error.strerror or error
+            raise StagingFailed(asset=ingestion.table_name, folder=folder, detail=detail) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     done = open_staged(folder)
