@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import zipfile
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -103,7 +103,7 @@ def test_nothing_that_is_there_is_overwritten(shop: Shop, packed: Path) -> None:
     assert there.call("bundle", "-o", str(packed), "--force").code == 0
 
 
-@pytest.mark.parametrize("harm", ["cut", "flipped", "text", "zip", "future", "missing"])
+@pytest.mark.parametrize("harm", ["cut", "flipped", "deflated", "text", "zip", "future", "missing"])
 def test_what_is_no_whole_bundle_is_refused_and_leaves_nothing(shop: Shop, packed: Path, harm: str) -> None:
     content = packed.read_bytes()
     if harm == "cut":
@@ -111,6 +111,9 @@ def test_what_is_no_whole_bundle_is_refused_and_leaves_nothing(shop: Shop, packe
     elif harm == "flipped":
         at = content.index(b"PAR1") + 40
         packed.write_bytes(content[:at] + bytes([content[at] ^ 255]) + content[at + 1 :])
+    elif harm == "deflated":
+        at = content.index(b"catalog.db") + 60
+        packed.write_bytes(content[:at] + bytes(byte ^ 255 for byte in content[at : at + 40]) + content[at + 40 :])
     elif harm == "text":
         packed.write_text("hello")
     else:
@@ -119,7 +122,7 @@ def test_what_is_no_whole_bundle_is_refused_and_leaves_nothing(shop: Shop, packe
         if harm == "zip":
             entries = {"x": b""}
         if harm == "future":
-            entries["bundle.json"] = entries["bundle.json"].replace(b'"format": 1', b'"format": 9')
+            entries["bundle.json"] = entries["bundle.json"].replace(b'"format": 1', b'"format": 9, "more": 1')
         if harm == "missing":
             entries = {name: data for name, data in entries.items() if not name.endswith(".parquet")}
         with zipfile.ZipFile(packed, "w") as new:
@@ -136,3 +139,30 @@ def test_an_empty_lake_can_be_packed_and_opened(shop: Shop, tmp_path: Path) -> N
     done, there = opened(shop, file)
     assert done.code == 0, done.err
     assert there.call("catalog", "tables", "--json").records == []
+
+
+def test_what_maintenance_deletes_meanwhile_is_packed_as_it_is_then(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from phlo.iceberg import bundle
+
+    copies: list[int] = []
+    copy = bundle._copy
+
+    def while_maintenance_runs(*connections: Any) -> None:
+        copy(*connections)
+        copies.append(1)
+        if len(copies) == 1:  # what this copy names goes, and main names something else
+            for file in (shop.root / ".phlo/state/warehouse").rglob("*.metadata.json"):
+                file.rename(file.with_suffix(".gone"))
+
+    shop.call("materialize", "events", "--partition", DAY)
+    monkeypatch.setattr(bundle, "_copy", while_maintenance_runs)
+    done = shop.call("bundle", "-o", str(tmp_path / "lake.phlo"))
+    assert (done.code, "error[missing-table-files]" in done.err, len(copies)) == (1, True, 3)
+    assert not (tmp_path / "lake.phlo").exists()
+    for file in (shop.root / ".phlo/state/warehouse").rglob("*.gone"):
+        file.rename(file.with_suffix(".json"))
+    copies.clear()
+    copies.append(1)
+    assert shop.call("bundle", "-o", str(tmp_path / "lake.phlo")).code == 0

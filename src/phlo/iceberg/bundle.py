@@ -9,6 +9,8 @@ import json
 import os
 import shutil
 import zipfile
+import zlib
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from phlo.errors import BundleBroken, NotRelocatable, PhloError
+from phlo.errors import BundleBroken, CatalogCorrupt, MissingTableFiles, NotRelocatable
 from phlo.iceberg import layout, liveness
 from phlo.iceberg.database import SEALED, SQLITE, connect, facts
 from phlo.iceberg.relocate import relocate
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Table
 
 FORMAT = 1
+COPIES = 3
+"""How often a copy of the catalog is taken when files that it names are gone."""
+
 ABOUT, CATALOG, WAREHOUSE = "bundle.json", "catalog.db", "warehouse"
 
 COPIED: tuple[tuple[Table, ColumnElement[bool] | None], ...] = (
@@ -54,8 +59,42 @@ class About:
 def pack(uri: str, file: Path, name: str, dialect: str, moment: str) -> About:
     """Pack the lake of a catalog into a file, which appears when it is complete.
 
-    Raises ``NotRelocatable`` for tables with files outside the warehouse.
+    Maintenance may meanwhile delete what a copy of the catalog still names: then a new copy is taken. Raises
+    ``NotRelocatable`` for tables with files outside the warehouse, ``MissingTableFiles`` where some are gone.
     """
+    for _ in range(COPIES - 1):
+        with suppress(MissingTableFiles):
+            return _pack(uri, file, name, dialect, moment)
+    return _pack(uri, file, name, dialect, moment)
+
+
+def unpack(file: Path, folder: Path) -> About:
+    """Open a bundle as a project in a new folder; raise ``BundleBroken`` for a file that is none, or damaged."""
+    state = folder / ".phlo" / "state"
+    try:
+        with zipfile.ZipFile(file) as bundle:
+            about = _about(file, bundle)
+            state.mkdir(parents=True, mode=0o700)
+            for name in bundle.namelist():
+                if name == CATALOG or name.startswith(f"{WAREHOUSE}/"):
+                    bundle.extract(name, state)
+        (state / WAREHOUSE).mkdir(exist_ok=True)
+        _settle(file, state)
+        text = f"[project]\nname = {json.dumps(about.name)}\n\n[tool.phlo]\ndialect = {json.dumps(about.dialect)}\n"
+        (folder / "pyproject.toml").write_text(text, encoding="utf-8")
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, DAMAGED):
+            raise BundleBroken(file=file, detail=str(error)) from error
+        raise
+    return about
+
+
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, CatalogCorrupt)
+"""What reading a damaged zip file, and what was in it, raises."""
+
+
+def _pack(uri: str, file: Path, name: str, dialect: str, moment: str) -> About:
     with TemporaryDirectory(prefix="phlo-bundle-", dir=file.parent) as folder:
         copy = Path(folder) / CATALOG
         database = connect(f"{SQLITE}{copy}")
@@ -72,29 +111,6 @@ def pack(uri: str, file: Path, name: str, dialect: str, moment: str) -> About:
         _write(partial, about, copy, Path(root), liveness.reach(pointers))
         partial.chmod(0o600)
         os.replace(partial, file)  # noqa: PTH105  the atomic step
-    return about
-
-
-def unpack(file: Path, folder: Path) -> About:
-    """Open a bundle as a project in a new folder; raise ``BundleBroken`` for a file that is none, or damaged."""
-    state = folder / ".phlo" / "state"
-    try:
-        with zipfile.ZipFile(file) as bundle:
-            about = _about(file, bundle)
-            state.mkdir(parents=True, mode=0o700)
-            for name in bundle.namelist():
-                if name == CATALOG or name.startswith(f"{WAREHOUSE}/"):
-                    bundle.extract(name, state)
-        (state / WAREHOUSE).mkdir(exist_ok=True)
-        _settle(file, state)
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise BundleBroken(file=file, detail=str(error)) from error
-    except PhloError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    text = f"[project]\nname = {json.dumps(about.name)}\n\n[tool.phlo]\ndialect = {json.dumps(about.dialect)}\n"
-    (folder / "pyproject.toml").write_text(text, encoding="utf-8")
     return about
 
 
@@ -117,16 +133,21 @@ def _write(partial: Path, about: About, catalog: Path, root: Path, files: set[st
             if not each.is_relative_to(root):
                 raise NotRelocatable(detail=f"`{each}` is not in the warehouse `{root}`")
             packed = zipfile.ZIP_STORED if each.suffix in (".parquet", ".avro") else zipfile.ZIP_DEFLATED
-            bundle.write(each, f"{WAREHOUSE}/{each.relative_to(root).as_posix()}", packed)
+            try:
+                bundle.write(each, f"{WAREHOUSE}/{each.relative_to(root).as_posix()}", packed)
+            except FileNotFoundError as error:
+                raise MissingTableFiles(name=each.relative_to(root).parts[0], file=each) from error
 
 
 def _about(file: Path, bundle: zipfile.ZipFile) -> About:
     try:
-        about = About(**json.loads(bundle.read(ABOUT)))
+        found = json.loads(bundle.read(ABOUT))
+        known = int(found["format"])
+        about = About(**found) if known <= FORMAT else None
     except (KeyError, TypeError, ValueError) as error:
         raise BundleBroken(file=file, detail="it is a zip file, but not one of Phlo's") from error
-    if about.format > FORMAT:
-        raise BundleBroken(file=file, detail=f"it has format {about.format}; this Phlo reads up to {FORMAT}")
+    if about is None:
+        raise BundleBroken(file=file, detail=f"it has format {known}; this Phlo reads up to {FORMAT}")
     return about
 
 
