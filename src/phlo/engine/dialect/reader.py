@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import threading
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from sqlglot import exp
@@ -32,6 +33,7 @@ DIALECT = "phlo_dialect"
 
 OWN_GRAMMAR = ("CAST", "EXTRACT", "LISTAGG", "POSITION", "SUBSTRING", "TRIM", "TRY_CAST")
 
+_NO_ITEM = frozenset({TokenType.COMMA, TokenType.FROM, TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.WHERE})
 DEEPEST = 5000  # Python's own frames at the deepest; more could overrun the stack of a thread
 _DEEPER = threading.Lock()
 T = TypeVar("T")
@@ -70,6 +72,7 @@ class PhloTrinoParser(TrinoParser):
 
     def parse(self, raw_tokens: list[Token], sql: str) -> list[Node | None]:
         """Parse tokens; numbers such as 1_000 and 0xFF, which the tokenizer does not know, are joined first."""
+        _check_commas(raw_tokens)
         return super().parse(_join_numbers(raw_tokens, sql), sql)
 
     def _warn_unsupported(self) -> None:
@@ -181,6 +184,15 @@ def _syntax_error(sql: str, line: int, column: int, detail: str) -> QuerySyntax:
     return QuerySyntax(line=line, column=column, detail=detail.rstrip(". "), text=text)
 
 
+def _check_commas(tokens: list[Token]) -> None:
+    """Refuse a comma that nothing follows: sqlglot passes over it."""
+    for comma, after in pairwise(tokens):
+        if comma.token_type is TokenType.COMMA and after.token_type in _NO_ITEM:
+            raise ParseError.new(
+                "", "nothing stands behind the comma", comma.line, comma.col, highlight=",", end_context=after.text
+            )
+
+
 def _join_numbers(tokens: list[Token], sql: str) -> list[Token]:
     joined: list[Token] = []
     for token in tokens:
@@ -208,7 +220,8 @@ def _is_fraction(number: Token, dot: Token, sql: str) -> bool:
 def _joined(number: Token, token: Token) -> Token:
     text = number.text + token.text
     if not (_UNDERSCORED.match(token.text) or _RADIX.match(text)):
-        raise ParseError.new("", f"`{text}` is neither a number nor a name", number.line, number.col)
+        what = f"`{text}` is neither a number nor a name"
+        raise ParseError.new("", what, number.line, number.col, highlight=number.text, end_context=token.text)
     return _number(number, text, token.end)
 
 
