@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from phlo.cli.run import transformed
 from phlo.profiles import open_lake
 from phlo.protocols import View
+from phlo.transform.results import NodeResult, TransformResult
 
 if TYPE_CHECKING:
     from tests.conftest import Shop
@@ -280,7 +282,9 @@ def test_the_checks_of_a_view_run_when_what_it_reads_changes(shop: Shop) -> None
     assert values(shop) == [1, 1]
 
 
-DBT_SOURCES = "sources: [{name: raw, schema: raw, tables: [{name: readings, columns: [{name: value, data_tests: [TEST]}]}]}]"
+DBT_SOURCES = (
+    "sources: [{name: raw, schema: raw, tables: [{name: readings, columns: [{name: value, data_tests: [TEST]}]}]}]"
+)
 
 
 def test_a_data_test_of_a_loaded_table_blocks_it_though_no_model_runs(shop: Shop) -> None:
@@ -297,3 +301,14 @@ def test_a_data_test_of_a_loaded_table_blocks_it_though_no_model_runs(shop: Shop
     done = shop.call("backfill", "readings", "--start-date", DAY, "--end-date", DAY)
     assert done.code == 0, done.err
     assert "1 test passed" in done.out
+
+
+def test_tests_that_warn_are_told_apart_from_those_that_pass() -> None:
+    passed = NodeResult("not_null_id", "test", "pass", 0.1)
+    warned = NodeResult("known_status", "test", "warn", 0.1, rows=2, message="Got 2 results, configured to warn")
+    model = NodeResult("orders", "model", "success", 0.1)
+    assert transformed(TransformResult([model], [passed])) == ["1 model built, 1 test passed."]
+    assert transformed(TransformResult([model], [passed, warned])) == [
+        "1 model built, 1 test passed, 1 warned.",
+        "warning: test known_status: Got 2 results, configured to warn",
+    ]

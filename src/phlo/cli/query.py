@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -58,7 +58,7 @@ def _rows(result: pa.Table) -> Iterator[tuple[object, ...]]:
 def _values(column: pa.ChunkedArray) -> list[object]:
     import pyarrow as pa
 
-    values: list[object] = column.to_pylist(maps_as_pydicts="strict")
+    values: list[Any] = column.to_pylist(maps_as_pydicts="strict")
     return [_interval(*value) if value else None for value in values] if pa.types.is_interval(column.type) else values
 
 

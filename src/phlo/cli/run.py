@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from phlo.plan import Plan
     from phlo.profiles import Lake
     from phlo.protocols import Load
+    from phlo.transform.results import TransformResult
 
 FAILING_ROWS = 5
 
@@ -250,8 +251,7 @@ def _notes(run: Run) -> Sequence[str]:
 
     notes = remarks(run.loads)
     if run.transformed is not None:
-        models, tests = len(run.transformed.models), len(run.transformed.tests)
-        notes.append(f"{plural(models, 'model')} built, {plural(tests, 'test')} passed.")
+        notes += transformed(run.transformed)
     passed = sum(result.passed for result in run.checks)
     if run.checks:
         notes.append(f"{passed} of {plural(len(run.checks), 'check')} passed.")
@@ -263,6 +263,17 @@ def _notes(run: Run) -> Sequence[str]:
     return notes
 
 
+def transformed(result: TransformResult) -> list[str]:
+    """Say what dbt built and how its tests ended; those that only warn are named, each with what dbt said of it."""
+    warned = [test for test in result.tests if test.status == "warn"]
+    passed = f"{plural(len(result.tests) - len(warned), 'test')} passed"
+    built = f"{plural(len(result.models), 'model')} built, {passed}"
+    return [
+        f"{built}, {len(warned)} warned." if warned else f"{built}.",
+        *(f"warning: test {test.name}: {test.message}" for test in warned),
+    ]
+
+
 def _record(run: Run) -> dict[str, Any]:
     return {
         "run_id": run.id,
@@ -270,6 +281,7 @@ def _record(run: Run) -> dict[str, Any]:
         "changes": run.published.changes if run.published else [],
         "loads": run.loads,
         "models": run.transformed.models if run.transformed else [],
+        "tests": run.transformed.tests if run.transformed else [],
         "checks": run.checks,
         "seconds": round(run.seconds, 3),
     }
