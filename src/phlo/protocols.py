@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 MAIN = "main"
 
+MAINTENANCE = "maintain-"
+"""How the ids of runs begin that wrote small files together and changed no row."""
+
 RefState = Literal["open", "failed", "published"]
 WriteMode = Literal["merge", "append", "replace", "insert"]
 
@@ -98,6 +101,14 @@ class Publish:
     forced: bool = False
     restores: int | None = None
     """For an undo: the publish whose state main went back to (0: the empty state)."""
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest publish that counts now of those that loaded a table, or, of a model's, that changed it."""
+
+    at: datetime
+    loads: tuple[Load, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -185,6 +196,9 @@ class Catalog(Protocol):
     def loads(self, ref: str = MAIN) -> list[Load]:
         """On main the ledger of what is loaded now (undone publishes do not count); on a ref its own loads."""
 
+    def newest(self) -> dict[str, Newest]:
+        """By table, when main last got rows of it: neither undone publishes nor maintenance count."""
+
     def diff(self, ref: str, base: str = MAIN) -> list[Change]:
         """What the ref changed against the state it branched from (base main), or against another ref's state."""
 
@@ -204,8 +218,12 @@ class Catalog(Protocol):
         *,
         wait: bool = True,
         on_wait: Callable[[str], None] | None = None,
+        while_waiting: Callable[[], None] | None = None,
     ) -> AbstractContextManager[None]:
-        """Hold the right to write these tables; wait for (``on_wait`` is told whom), or raise ``TableLeased``."""
+        """Hold the right to write these tables; wait for (``on_wait`` is told whom), or raise ``TableLeased``.
+
+        ``while_waiting`` is called again and again while it waits; what it raises ends the wait.
+        """
 
 
 @runtime_checkable

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from phlo.iceberg.catalog import SqlRefCatalog
     from phlo.iceberg.maintenance import Keep, Maintenance
     from phlo.profiles import Lake
+
+EVENTS, INDEX = Path("dagster", "history", "runs"), "index.db"
+"""Where Dagster keeps the events of each run in a file of its own, and those of assets once more in one."""
 
 
 def plan_upkeep(lake: Lake) -> Maintenance:
@@ -23,16 +27,16 @@ def plan_upkeep(lake: Lake) -> Maintenance:
 
 
 def keep_up(lake: Lake) -> tuple[Maintenance, int]:
-    """Do it; return what was done, and how many journals of runs beyond history_days were deleted."""
+    """Do it; return what was done, and how many old files of what runs said were deleted."""
+    from phlo.engine.duckdb import DuckDBEngine
     from phlo.iceberg.maintenance import maintain
-    from phlo.iceberg.merge import Limits
     from phlo.pipeline import tidy
 
-    settings = lake.project.settings
-    limits = Limits(settings.memory_limit, settings.threads, lake.project.state / "temp")
+    engine = lake.engine
+    limits = engine.limits() if isinstance(engine, DuckDBEngine) else None
     done = maintain(_catalog(lake), _keep(lake), limits)
     tidy(lake)
-    return done, _prune_journals(lake)
+    return done, _prune_records(lake)
 
 
 def _catalog(lake: Lake) -> SqlRefCatalog:
@@ -49,12 +53,19 @@ def _keep(lake: Lake) -> Keep:
     return Keep(dt.timedelta(days=settings.history_days), settings.keep_failed, settings.keep_failed_days)
 
 
-def _prune_journals(lake: Lake) -> int:
+def _prune_records(lake: Lake) -> int:
+    """Delete what is older than history_days of what runs said: journals, and the files of events of Dagster's runs.
+
+    The index of Dagster's events stays: it knows which partitions are materialized.
+    """
     from phlo.journal import FOLDER
 
+    state = lake.project.state
     oldest = time.time() - dt.timedelta(days=lake.project.settings.history_days).total_seconds()
-    folder = lake.project.state / FOLDER
-    old = [file for file in folder.glob("*.jsonl") if file.stat().st_mtime < oldest] if folder.is_dir() else []
+    events = state / EVENTS
+    written = [*state.glob(f"{FOLDER}/*.jsonl"), *(file for file in events.glob("*.db") if file.name != INDEX)]
+    old = [file for file in written if file.stat().st_mtime < oldest]
     for file in old:
-        file.unlink(missing_ok=True)
+        for each in (file, *file.parent.glob(f"{file.name}-*")):  # SQLite's log lies beside its file
+            each.unlink(missing_ok=True)
     return len(old)

@@ -230,6 +230,40 @@ def test_a_broken_memory_of_alerts_is_named_and_does_not_fail_a_run(shop: Shop) 
     assert "error[alerts-unavailable]" in shop.call("alerts", "list").err
 
 
+def test_maintenance_and_an_undo_do_not_make_data_fresh(shop: Shop) -> None:
+    lake = open_lake(shop.root)
+    for day in (DAY, "2024-01-21"):
+        shop.deliver(day, [{"id": day}])
+        assert shop.call("materialize", "readings", "--partition", day).code == 0
+    first, second = (each.at for each in reversed(lake.catalog.publishes()))
+    assert lake.catalog.newest()["raw.readings"].at == second
+    lake.catalog.create_ref("maintain-1", run_id="maintain-1")
+    with lake.catalog.load("raw.readings", "maintain-1").transaction() as change:
+        change.set_properties(tidied="yes")
+    lake.catalog.publish("maintain-1")
+    assert lake.catalog.newest()["raw.readings"].at == second
+    lake.catalog.undo(2)
+    newest = lake.catalog.newest()["raw.readings"]
+    assert (newest.at, [load.partition for load in newest.loads]) == (first, [DAY])
+    lake.catalog.undo()  # the undo is undone
+    assert lake.catalog.newest()["raw.readings"].at == second
+
+
+def test_a_journal_that_is_over_is_read_once(shop: Shop, receiver: Receiver) -> None:
+    hook(shop.root, receiver)
+    lake = open_lake(shop.root)
+    (shop.root / "source" / f"{DAY}.json").write_text("{broken")
+    assert shop.call("materialize", "readings", "--partition", DAY).code == 1
+    (journal,) = (shop.root / ".phlo/state/runs").glob("*.jsonl")
+    content = journal.read_text()
+    journal.write_text("")
+    assert [each.rule for each in check(lake, says).firing] == ["failed"]
+    journal.unlink()
+    assert check(lake, says).firing == ()
+    journal.write_text(content)
+    assert [each.rule for each in check(lake, says).firing] == ["failed"]
+
+
 def test_two_that_deliver_at_once_tell_a_message_once(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path, "shop")
     problem = Problem("late", "raw.g", "error", "late")

@@ -10,7 +10,7 @@ import pytest
 from phlo.alerting.conditions import Facts, problems
 from phlo.alerting.config import Rule
 from phlo.journal import RunRecord
-from phlo.protocols import Change, Load, Publish
+from phlo.protocols import Load, Newest
 
 NOW = dt.datetime(2024, 1, 20, 12, tzinfo=dt.UTC)
 
@@ -20,13 +20,12 @@ def run(status: Any, hour: int, lines: tuple[dict[str, Any], ...] = (), **more: 
     return RunRecord(f"r{hour}", status, began, began, more.pop("selection", "raw.g"), lines=lines, **more)
 
 
-def publish(seq: int, hours_ago: float, *loads: Load, changes: tuple[str, ...] = ()) -> Publish:
-    changed = tuple(Change(name, "table", None, "x") for name in changes)
-    return Publish(seq, NOW - dt.timedelta(hours=hours_ago), f"r{seq}", f"run-r{seq}", changed, loads)
+def published(hours_ago: float, *loads: Load) -> Newest:
+    return Newest(NOW - dt.timedelta(hours=hours_ago), loads)
 
 
-def found(rule: Rule, *, runs: Any = (), publishes: Any = (), rows: Any = (), covered: bool = False) -> dict[str, str]:
-    facts = Facts(runs, publishes, lambda _: list(rows), NOW)
+def found(rule: Rule, *, runs: Any = (), newest: Any = None, rows: Any = (), covered: bool = False) -> dict[str, str]:
+    facts = Facts(runs, newest or {}, lambda _: list(rows), NOW)
     return {each.subject: each.message for each in problems(rule, facts, checks_covered=covered)}
 
 
@@ -69,19 +68,16 @@ def test_a_dbt_test_that_failed_is_told() -> None:
 @pytest.mark.parametrize(("hours", "late"), [(23, False), (25, True)])
 def test_a_table_is_late_by_its_last_publish(hours: float, late: bool) -> None:
     rule = Rule("late", "freshness", options={"table": "raw.g", "older_than_hours": 24})
-    log = [publish(3, 1, changes=("raw.h",)), publish(2, hours, Load("raw.g", "2024-01-19", "l"))]
-    assert bool(found(rule, publishes=log)) is late
-    model = Rule("late", "freshness", options={"table": "raw.h", "older_than_hours": 24})
-    assert found(model, publishes=log) == {}
-    assert found(rule) == {"raw.g": "raw.g was never published"}
+    assert bool(found(rule, newest={"raw.g": published(hours), "raw.h": published(1)})) is late
+    assert found(rule, newest={"raw.h": published(1)}) == {"raw.g": "raw.g was never published"}
 
 
 def test_a_large_share_of_rejected_rows_is_told_by_the_newest_load() -> None:
     rule = Rule("rejected", "rejected", options={"share": 0.1})
-    bad = publish(2, 1, Load("raw.g", "2024-01-19", "l", rows_read=10, rows_rejected=2))
-    assert found(rule, publishes=[bad]) == {"raw.g": "raw.g: 2 of 10 rows were rejected (20%)"}
-    good = publish(3, 0, Load("raw.g", "2024-01-19", "m", rows_read=100, rows_rejected=2))
-    assert found(rule, publishes=[good, bad]) == {}
+    bad = published(1, Load("raw.g", "2024-01-19", "l", rows_read=10, rows_rejected=2))
+    assert found(rule, newest={"raw.g": bad}) == {"raw.g": "raw.g: 2 of 10 rows were rejected (20%)"}
+    good = published(0, Load("raw.g", "2024-01-19", "m", rows_read=100, rows_rejected=2))
+    assert found(rule, newest={"raw.g": good, "silver.g": published(0)}) == {}
 
 
 def test_a_query_that_has_rows_is_told_with_some_of_them() -> None:

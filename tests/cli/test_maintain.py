@@ -6,6 +6,8 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from phlo.profiles import open_lake
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def test_the_plan_comes_first_and_nothing_happens_without_a_yes(shop: Shop) -> N
     assert shop.call("maintain").code != 0  # nobody there to answer
     assert orphan.exists()
     done = shop.call("maintain", "--yes")
-    assert "Dropped 0 refs, tidied 0 tables, deleted 1 file (2.0 KiB) and 0 old journals of runs." in done.out
+    assert "Dropped 0 refs, tidied 0 tables, deleted 1 file (2.0 KiB) and 0 old records of runs." in done.out
     assert not orphan.exists()
     assert shop.read("SELECT id FROM raw.readings ORDER BY id") == [{"id": day} for day in DAYS[:2]]
 
@@ -70,3 +72,24 @@ def test_an_undo_that_names_no_publish_passes_over_maintenance(shop: Shop) -> No
 def test_a_project_that_never_ran_has_nothing_to_maintain(shop: Shop) -> None:
     assert "Files that nothing reaches: 0 (0 bytes)" in shop.call("maintain", "--dry-run").out
     assert shop.call("maintain", "--yes").code == 0
+
+
+@pytest.mark.slow
+def test_the_events_of_old_runs_of_dagster_go_and_the_index_of_assets_stays(shop: Shop) -> None:
+    pytest.importorskip("dagster", reason="Dagster is not installed")
+    from dagster import EventLogEntry
+
+    from phlo.orchestration.instance import open_instance
+    from phlo.project import find_project
+
+    with open_instance(find_project(str(shop.root))) as instance:
+        for run in ("old", "new"):
+            instance.event_log_storage.store_event(EventLogEntry(None, "INFO", "said", run, time.time()))
+    events = shop.root / ".phlo/state/dagster/history/runs"
+    before = {file.name for file in events.glob("*.db")}
+    assert {"old.db", "new.db", "index.db"} <= before
+    long_ago = time.time() - 31 * 86400
+    for name in ("old.db", "index.db"):
+        os.utime(events / name, (long_ago, long_ago))
+    assert "1 old record of runs" in shop.call("maintain", "--yes").out
+    assert {file.name for file in events.glob("*.db")} == before - {"old.db"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from phlo.alerting.conditions import Facts, Problem, problems
@@ -13,15 +13,15 @@ from phlo.alerting.config import Alerting, Destination, read_config
 from phlo.alerting.outbox import Message, Outbox, Waiting
 from phlo.alerting.send import send
 from phlo.errors import AlertNotSent, AlertsUnavailable, PhloError
-from phlo.journal import runs
+from phlo.journal import FOLDER, RunRecord, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from phlo.profiles import Lake
 
 LOOK_BACK = dt.timedelta(days=30)
-PUBLISHES = 500
 PATIENCE = 10.0
 AFTER_A_RUN = 2.0
 """Seconds that a destination may take; after a run nobody is to wait for one that is down."""
@@ -116,7 +116,7 @@ def _evaluate(config: Alerting, lake: Lake, now: dt.datetime) -> tuple[list[Prob
         rows: list[dict[str, Any]] = lake.query(sql).to_pylist()
         return rows
 
-    facts = Facts(runs(lake.project.state, since=now - LOOK_BACK), lake.catalog.publishes(PUBLISHES), query, now)
+    facts = Facts(_runs(lake.project.state, now - LOOK_BACK), lake.catalog.newest(), query, now)
     covered = any(rule.on == "check_failed" and "table" not in rule.options for rule in config.rules)
     found, broken = [], {}
     for rule in config.rules:
@@ -125,3 +125,24 @@ def _evaluate(config: Alerting, lake: Lake, now: dt.datetime) -> tuple[list[Prob
         except PhloError as error:
             broken[rule.name] = str(error).partition("\n")[0]
     return found, broken
+
+
+_ended: dict[Path, RunRecord] = {}
+"""Runs that are over, with what rules read of them: a server looks every half minute, and journals are long."""
+
+
+def _runs(state: Path, since: dt.datetime) -> list[RunRecord]:
+    """Read the journals that were written since a time, oldest run first; each that is over just once."""
+    folder, oldest = state / FOLDER, since.timestamp()
+    files = [file for file in folder.glob("*.jsonl") if file.stat().st_mtime >= oldest] if folder.is_dir() else []
+    for gone in [file for file in _ended if file.parent == folder and file not in files]:
+        del _ended[gone]
+    found = [_ended.get(file) or _read(file) for file in files]
+    return sorted((record for record in found if record is not None), key=lambda record: record.began)
+
+
+def _read(file: Path) -> RunRecord | None:
+    record = read(file)
+    if record is not None and record.ended is not None:
+        _ended[file] = replace(record, lines=tuple(record.of("check", "test")))
+    return record

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from phlo.alerting.config import Rule
     from phlo.journal import RunRecord
-    from phlo.protocols import Publish
+    from phlo.protocols import Newest
 
 CHECK_CODES = ("checks-failed", "data-tests-failed")
 EXAMPLES = 3
@@ -26,8 +26,8 @@ class Facts:
 
     runs: Sequence[RunRecord]
     """Oldest first."""
-    publishes: Sequence[Publish]
-    """Newest first."""
+    newest: Mapping[str, Newest]
+    """By table the newest publish that counts."""
     query: Callable[[str], list[dict[str, Any]]]
     now: dt.datetime
 
@@ -105,27 +105,20 @@ def _blocks(line: Mapping[str, Any]) -> bool:
 
 def _stale(rule: Rule, facts: Facts) -> dict[str, str]:
     table, limit = str(rule.options["table"]), float(rule.options["older_than_hours"])
-    for publish in facts.publishes:
-        if any(load.table == table for load in publish.loads) or any(c.name == table for c in publish.changes):
-            hours = (facts.now - publish.at).total_seconds() / 3600
-            text = f"{table} was last published {hours:.0f} hours ago (limit: {limit:g})"
-            return {table: text} if hours > limit else {}
-    return {table: f"{table} was never published"}
+    newest = facts.newest.get(table)
+    if newest is None:
+        return {table: f"{table} was never published"}
+    hours = (facts.now - newest.at).total_seconds() / 3600
+    return {table: f"{table} was last published {hours:.0f} hours ago (limit: {limit:g})"} if hours > limit else {}
 
 
 def _rejected(rule: Rule, facts: Facts) -> dict[str, str]:
     """Tables of whose newest published loads too large a share was rejected."""
     found: dict[str, str] = {}
-    seen = set[str]()
-    for publish in facts.publishes:
-        for table in dict.fromkeys(load.table for load in publish.loads):
-            loads = [load for load in publish.loads if load.table == table]
-            read, rejected = sum(load.rows_read for load in loads), sum(load.rows_rejected for load in loads)
-            if table not in seen and rule.options.get("table") in (None, table) and read:
-                share = rejected / read
-                if share > float(rule.options["share"]):
-                    found[table] = f"{table}: {rejected} of {read} rows were rejected ({share:.0%})"
-            seen.add(table)
+    for table, newest in facts.newest.items():
+        read, rejected = (sum(getattr(each, name) for each in newest.loads) for name in ("rows_read", "rows_rejected"))
+        if rule.options.get("table") in (None, table) and read and rejected / read > float(rule.options["share"]):
+            found[table] = f"{table}: {rejected} of {read} rows were rejected ({rejected / read:.0%})"
     return found
 
 

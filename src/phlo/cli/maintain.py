@@ -35,7 +35,7 @@ def maintain(dry_run: bool, yes: bool, as_json: bool) -> None:
         return
     if not (yes or as_json):
         click.confirm("Do this?", abort=True, err=True)
-    done, journals = keep_up(lake)
+    done, records = keep_up(lake)
     if as_json:
         click.echo(dump(done))
         return
@@ -43,7 +43,7 @@ def maintain(dry_run: bool, yes: bool, as_json: bool) -> None:
         say(f"{name} is left for the next time: a run writes it")
     click.echo(
         f"Dropped {plural(len(done.refs), 'ref')}, tidied {plural(len(done.tables), 'table')}, deleted "
-        f"{plural(done.files, 'file')} ({size(done.bytes)}) and {plural(journals, 'old journal')} of runs."
+        f"{plural(done.files, 'file')} ({size(done.bytes)}) and {plural(records, 'old record')} of runs."
     )
 
 

@@ -47,14 +47,15 @@ def asset(name: str, period: str, as_json: bool) -> None:
     """Sum up one table: its runs, rows, checks, freshness and size."""
     from phlo.journal import runs
     from phlo.metrics import of_asset, parse_period
-    from phlo.metrics.tables import find_table, last_published, size_of
+    from phlo.metrics.tables import find_table, size_of
 
     lake, now = current_lake(), dt.datetime.now(dt.UTC)
     since = now - parse_period(period)
     known, pin = runs(lake.project.state), lake.catalog.pin()
     table = find_table(name, pin, (table for record in known for table in record.tables))
     found = of_asset(table, [record for record in known if record.began >= since])
-    published, files = last_published(lake.catalog).get(table), size_of(table, pin)
+    newest, files = lake.catalog.newest().get(table), size_of(table, pin)
+    published = newest.at if newest else None
     if as_json:
         click.echo(dump({**asdict(found), "published": published, "size": asdict(files)}))
     else:

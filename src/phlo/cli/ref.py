@@ -8,7 +8,7 @@ import click
 
 from phlo.cli.render import current_lake, dump, plural, say, table
 from phlo.errors import UnknownPublish
-from phlo.protocols import MAIN
+from phlo.protocols import MAIN, MAINTENANCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 SHOWN = 3
 """Names of changed tables that a line of the log shows; --json has them all."""
-
-MAINTENANCE = "maintain-"
-"""Runs that changed no row: an undo that names no publish means the newest of the others."""
 
 WIDE = 100
 """Characters of a reason that a line shows."""
@@ -131,6 +128,7 @@ def undo(seq: int | None, dry_run: bool, yes: bool) -> None:
     if not log:
         say("Nothing has been published yet, so there is nothing to undo.")
         return
+    # Maintenance changed no row: an undo that names no publish means the newest of the others.
     own = [each for each in log if not each.run_id.startswith(MAINTENANCE)] or log
     target = seq or own[0].seq
     if target > log[0].seq:

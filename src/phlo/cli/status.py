@@ -55,9 +55,10 @@ def read_status(lake: Lake, now: dt.datetime) -> tuple[list[Asset], list[str]]:
     """
     from phlo.journal import runs
     from phlo.metrics import newest_checks
-    from phlo.metrics.tables import last_published, size_of
+    from phlo.metrics.tables import size_of
 
-    pin, published = lake.catalog.pin(), last_published(lake.catalog)
+    pin = lake.catalog.pin()
+    published = {name: newest.at for name, newest in lake.catalog.newest().items()}
     records = runs(lake.project.state, since=now - LOOK_BACK)
     newest = {name: record for record in records for name in record.tables}
     checks = newest_checks(records)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from phlo.iceberg.states import Kind, State
-    from phlo.protocols import Change, Load, Publish, Ref, View
+    from phlo.protocols import Change, Load, Newest, Publish, Ref, View
 
 
 class SqlRefCatalog:
@@ -190,6 +190,11 @@ class SqlRefCatalog:
         with self.database.read() as connection:
             return ledger.loads(connection, ref)
 
+    def newest(self) -> dict[str, Newest]:
+        """By table, when main last got rows of it: neither undone publishes nor maintenance count."""
+        with self.database.read() as connection:
+            return ledger.newest(connection)
+
     # ── publishing ───────────────────────────────────────────────────────────────────────────────────────
 
     def diff(self, ref: str, base: str = MAIN) -> list[Change]:
@@ -229,9 +234,13 @@ class SqlRefCatalog:
         *,
         wait: bool = True,
         on_wait: Callable[[str], None] | None = None,
+        while_waiting: Callable[[], None] | None = None,
     ) -> AbstractContextManager[None]:
-        """Hold the right to write these tables; wait for (``on_wait`` is told whom), or raise ``TableLeased``."""
-        return self._leases.hold(names, run_id, wait=wait, on_wait=on_wait)
+        """Hold the right to write these tables; wait for (``on_wait`` is told whom), or raise ``TableLeased``.
+
+        ``while_waiting`` is called again and again while it waits; what it raises ends the wait.
+        """
+        return self._leases.hold(names, run_id, wait=wait, on_wait=on_wait, while_waiting=while_waiting)
 
 
 def _check_free(connection: Connection, name: str, ref: str, replacing: Kind | None = None) -> None:

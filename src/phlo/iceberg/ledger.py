@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import or_, select
 
 from phlo.iceberg import files, layout, refs
 from phlo.iceberg.names import split
-from phlo.protocols import MAIN, Load
+from phlo.protocols import MAIN, MAINTENANCE, Load, Newest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +38,28 @@ def loads(connection: Connection, ref: str) -> list[Load]:
     row = layout.ref_loads.c
     found = select(layout.ref_loads).where(row.ref == ref).order_by(row.table_name, row.partition)
     return [_load(row) for row in connection.execute(found)]
+
+
+def newest(connection: Connection) -> dict[str, Newest]:
+    """By table the newest publish that loaded it, or, of one that is not loaded, that changed it."""
+    row, change = layout.publishes.c, layout.changes.c
+    known = {values[0]: values[1:] for values in _tuples(connection, select(row.seq, row.at_utc, row.run_id))}
+    loaded, found = _loaded(connection), dict[str, Newest]()
+    changed: dict[int, list[str]] = {}
+    for seq, name in _tuples(connection, select(change.seq, change.name).where(change.after.is_not(None))):
+        changed.setdefault(seq, []).append(name)
+    of_loads = {values[1] for rows in loaded.values() for values in rows}
+    for seq in _chain(connection):
+        at, run_id = known[seq]
+        own: dict[str, list[Load]] = {}
+        for values in loaded.get(seq, ()):
+            load = Load(values[1], values[2] or None, values[3], *values[4:])
+            own.setdefault(load.table, []).append(load)
+        if not run_id.startswith(MAINTENANCE):
+            own |= {name: [] for name in changed.get(seq, ()) if name not in of_loads}
+        for name, loads in own.items():
+            found.setdefault(name, Newest(datetime.fromisoformat(at), tuple(loads)))
+    return found
 
 
 def forget(connection: Connection, ref: str, table: str) -> None:

@@ -21,6 +21,7 @@ from phlo.iceberg.files import location
 from phlo.iceberg.leases import live_runs
 from phlo.iceberg.rewrite import SMALL_FILE
 from phlo.iceberg.tables import plan as plan_files
+from phlo.protocols import MAINTENANCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 ENOUGH = 4
 """So many small files of one partition are worth writing together; loads fold in eight of them by themselves."""
-
-REF = "maintain-"
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,9 @@ def _settle(connection: Connection, keep: Keep) -> tuple[list[str], int]:
     """Drop the failed refs, and say which publish main's past begins with from now on."""
     hold(connection, "main")
     alive = live_runs(connection)
-    abandoned = [ref for ref in refs.all_refs(connection) if ref.name.startswith(REF) and ref.run_id not in alive]
+    abandoned = [
+        ref for ref in refs.all_refs(connection) if ref.name.startswith(MAINTENANCE) and ref.run_id not in alive
+    ]
     for ref in abandoned:  # of a maintenance that was killed: all it holds is on main as well
         refs.drop(connection, ref.name)
     dropped = [ref.name for ref in refs.prune(connection, keep.failed, keep.failed_days)]
@@ -173,7 +174,7 @@ def _tidy(
     """Write the tables that nobody else writes on a ref, and publish it; tell which, and which were left."""
     waiting, left = list(tidyings), list[str]()
     while waiting:
-        run_id = f"{REF}{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        run_id = f"{MAINTENANCE}{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         try:
             with catalog.lease([each.table for each in waiting], run_id, wait=False):
                 _publish(catalog, run_id, [each.table for each in waiting], keep, limits)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from phlo.errors import UnknownAsset, nearest
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Iterable
 
-    from phlo.protocols import Catalog, Pin
+    from phlo.protocols import Pin
 
 
 @dataclass(frozen=True)
@@ -32,15 +31,6 @@ def find_table(name: str, pin: Pin, more: Iterable[str] = ()) -> str:
     if not found:
         raise UnknownAsset(name=name, nearest=nearest(name, {table.rpartition(".")[2] for table in known}))
     return min(found, key=lambda table: table.startswith("rejected."))
-
-
-def last_published(catalog: Catalog) -> dict[str, dt.datetime]:
-    """Say when each table was last loaded or changed by a publish."""
-    found: dict[str, dt.datetime] = {}
-    for publish in catalog.publishes():
-        for table in (*(load.table for load in publish.loads), *(change.name for change in publish.changes)):
-            found.setdefault(table, publish.at)
-    return found
 
 
 def size_of(table: str, pin: Pin) -> Size:
