@@ -267,6 +267,16 @@ def test_a_plugin_may_show_its_rows_as_a_data_frame(readings: Lake) -> None:
     assert readings.one(READINGS, Framed()).rows == ({"_id": "b", "sgv": 700.0},)
 
 
+def test_a_secret_in_what_a_plugin_raises_is_not_told(readings: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORE_PASSWORD", "hunter2-and-more")
+
+    class Leaking:
+        def execute(self, df: pd.DataFrame) -> dict[str, Any]:
+            raise ValueError("postgresql://ann:hunter2-and-more@db refused")
+
+    assert "hunter2" not in readings.one(READINGS, Leaking()).message
+
+
 def test_a_plugin_that_raises_is_a_failed_check_and_the_others_run(readings: Lake) -> None:
     broken, fine = readings.check(READINGS, Broken(), CountCheck(1))
     assert (broken.passed, broken.blocking, broken.error) == (False, True, "ZeroDivisionError")

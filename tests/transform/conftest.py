@@ -21,6 +21,11 @@ PROJECT = Path(__file__).parent / "project"
 DAY = dt.date(2024, 1, 20)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave dbt's suite alone where slow tests are left out: importing it costs seconds of each worker."""
+    return True if collection_path.name == "adapter_suite" and config.option.markexpr == "not slow" else None
+
+
 def readings(count: int = 288) -> pa.Table:
     """One day of readings, five minutes apart, from 60 to 259 mg/dL and again; every seventh has no direction."""
     midnight = int(dt.datetime(2024, 1, 20, tzinfo=dt.UTC).timestamp() * 1000)

@@ -66,3 +66,10 @@ def test_what_goes_wrong_in_a_model_has_its_line(session: Session, body: str, wo
     with pytest.raises(PythonModelFailed, match=words) as caught:
         replace_table(session, "gold.t", model(body))
     assert caught.value.values["line"] == line
+
+
+def test_a_secret_in_what_a_model_raises_is_not_told(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTSCOUT_TOKEN", "hunter2-and-more")
+    with pytest.raises(PythonModelFailed) as caught:
+        replace_table(session, "gold.t", model("    raise ValueError('401 for hunter2-and-more')"))
+    assert "hunter2" not in str(caught.value)

@@ -108,11 +108,22 @@ def test_rights_are_said_to_have_no_effect(session: Session, run: Any) -> None:
         "create table log as select 1 as id",
         "alter table audit.log rename to audit.other",
         "create index i on audit.log (id)",
+        "drop view audit.log",
+        "drop schema audit",
+        "delete from audit.seen",
+        "truncate table audit.seen",
+        "update audit.seen set id = 1",
+        "insert into audit.seen values (1)",
+        "alter table audit.seen drop column id",
+        "drop table audit.seen",
     ],
 )
-def test_other_statements_are_refused(run: Any, log: Any, statement: str) -> None:
+def test_other_statements_are_refused_and_change_nothing(session: Session, run: Any, log: Any, statement: str) -> None:
+    run("create view audit.seen as select id from audit.log")
+    before = session.pin()
     with pytest.raises(UnsupportedStatement, match="can not run here"):
         run(statement)
+    assert session.pin() == before
     assert len(log()) == 3
 
 

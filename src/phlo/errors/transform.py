@@ -135,7 +135,7 @@ class UnsupportedStatement(TransformError):
     """A hook or macro that runs SQL which is neither a query nor a write that a ref can take."""
 
     code = "unsupported-statement"
-    message = "`{statement}` can not run here"
+    message = "`{statement}` can not run here{why}"
     hint = (
         "queries run, and on a run's ref create, drop, insert, delete, update, truncate, alter (columns) and comment; "
         "write a model for what else the statement makes"

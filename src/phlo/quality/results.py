@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from phlo.errors import PhloError
 from phlo.quality.protocol import SHOWN, Outcome
+from phlo.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,7 +74,7 @@ def result_of(job: Job, outcome: Outcome, rows: Iterable[Mapping[str, Any]], sec
 def could_not_run(job: Job, error: Exception, seconds: float = 0.0) -> CheckResult:
     """Make the result of a check that could not run: failed, with the error's code and sentence."""
     known = isinstance(error, PhloError)
-    detail = str(error) if known else f"{type(error).__name__}: {error}"
+    detail = redact(str(error) if known else f"{type(error).__name__}: {error}")
     quality = job.quality
     return CheckResult(
         table=quality.table,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from phlo.errors import PhloError, PythonModelFailed
+from phlo.redaction import redact
 from phlo.transform.session import tables_of
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _guarded(code: str, run: Any) -> Any:
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == CODE]
         line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else 0
         text = code.splitlines()[line - 1].strip() if line else ""
-        detail = f"{type(error).__name__}: {error}"
+        detail = redact(f"{type(error).__name__}: {error}")
         raise PythonModelFailed(detail=detail, line=line or 0, column=0, text=text) from error
 
 

@@ -39,7 +39,7 @@ def run_statement(session: Session, sql: str, say: Callable[[str], None]) -> int
         return 0
     write = next((write for kind, write in _WRITES.items() if isinstance(tree, kind)), None)
     if write is None or session.ref == MAIN:
-        raise UnsupportedStatement(statement=_shortened(sql))
+        raise _refused(sql)
     built = write(session, tree, sql)
     return built.rows or 0
 
@@ -49,13 +49,13 @@ def _create(session: Session, tree: Node, sql: str) -> Built:
     if kind == "SCHEMA":
         return Built(0)  # it is there as soon as it has a table
     if kind not in ("TABLE", "VIEW"):
-        raise UnsupportedStatement(statement=_shortened(sql))
+        raise _refused(sql)
     table = target.this if isinstance(target, exp.Schema) else target
     name, there = _name(table, sql), _known(session, table, sql)
     if tree.args.get("exists") and there:
         return Built(0)
     if there and not tree.args.get("replace"):
-        raise UnsupportedStatement(statement=f"{_shortened(sql)}`, as `{name}` is there already: `create or replace")
+        raise _refused(sql, f"`{name}` is there already")
     if tree.expression is None:
         return replace_table(session, name, _empty(target, session.dialect))
     query = _text(tree.expression.unnest(), session)
@@ -63,18 +63,29 @@ def _create(session: Session, tree: Node, sql: str) -> Built:
 
 
 def _drop(session: Session, tree: Node, sql: str) -> Built:
+    kind, pin = str(tree.args.get("kind")), session.pin()
     for table in tree.args.get("tables") or [tree.this]:
-        if str(tree.args.get("kind")) == "SCHEMA":
-            prefix = f"{table.db or table.name}.".lower()
-            pin = session.pin()
-            for name in [name for name in (*pin.tables, *pin.views) if name.lower().startswith(prefix)]:
-                drop(session, name)
+        if kind == "SCHEMA":
+            _drop_schema(session, table.db or table.name, sql, cascade=bool(tree.args.get("cascade")))
             continue
         known = _known(session, table, sql)
-        if known is None and not tree.args.get("exists"):
+        if known is None and tree.args.get("exists"):
+            continue
+        if known is None:
             raise _unknown(session, _name(table, sql))
-        drop(session, known or _name(table, sql))
+        if (known in pin.views) != (kind == "VIEW"):
+            raise _refused(sql, f"`{known}` is {_kind(session, known)}")
+        drop(session, known)
     return Built(0)
+
+
+def _drop_schema(session: Session, schema: str, sql: str, *, cascade: bool) -> None:
+    pin = session.pin()
+    held = [name for name in (*pin.tables, *pin.views) if name.split(".")[0].lower() == schema.lower()]
+    if held and not cascade:
+        raise _refused(sql, f"`{held[0]}` is in it, and it does not say cascade")
+    for name in held:
+        drop(session, name)
 
 
 def _insert(session: Session, tree: Node, sql: str) -> Built:
@@ -82,7 +93,7 @@ def _insert(session: Session, tree: Node, sql: str) -> Built:
     if isinstance(target, exp.Schema):
         named = [column.name for column in target.expressions]
         target = target.this
-    name = _existing(session, target, sql)
+    name = _writable(session, target, sql)
     kinds = dict(columns(session, name))
     given = named or list(kinds)
     position = {column.lower(): number for number, column in enumerate(given)}
@@ -97,15 +108,15 @@ def _insert(session: Session, tree: Node, sql: str) -> Built:
 
 
 def _delete(session: Session, tree: Node, sql: str) -> Built:
-    name, where = _existing(session, tree.this, sql), tree.args.get("where")
+    name, where = _writable(session, tree.this, sql), tree.args.get("where")
     kept = f"NOT coalesce({_text(where.this, session)}, false)" if where else "false"
     return _rewrite(session, name, tree.this, "*", kept)
 
 
 def _update(session: Session, tree: Node, sql: str) -> Built:
     if tree.args.get("from_") or tree.args.get("from"):
-        raise UnsupportedStatement(statement=_shortened(sql))
-    name, where = _existing(session, tree.this, sql), tree.args.get("where")
+        raise _refused(sql)
+    name, where = _writable(session, tree.this, sql), tree.args.get("where")
     new = {each.this.name.lower(): _text(each.expression, session) for each in tree.expressions}
     condition = _text(where.this, session) if where else "true"
 
@@ -121,15 +132,15 @@ def _update(session: Session, tree: Node, sql: str) -> Built:
 
 def _truncate(session: Session, tree: Node, sql: str) -> Built:
     for table in tree.expressions:
-        _rewrite(session, _existing(session, table, sql), table, "*", "false")
+        _rewrite(session, _writable(session, table, sql), table, "*", "false")
     return Built(0)
 
 
 def _alter(session: Session, tree: Node, sql: str) -> Built:
-    table = session.catalog.load(_existing(session, tree.this, sql), session.ref)
+    table = session.catalog.load(_writable(session, tree.this, sql), session.ref)
     for action in tree.args["actions"]:
         if isinstance(action, exp.ColumnDef):
-            _add_column(session, _existing(session, tree.this, sql), action)
+            _add_column(session, _writable(session, tree.this, sql), action)
         elif isinstance(action, exp.Drop):
             with table.update_schema() as update:
                 for column in action.args.get("tables") or [action.this]:
@@ -138,7 +149,7 @@ def _alter(session: Session, tree: Node, sql: str) -> Built:
             with table.update_schema() as update:
                 update.rename_column(action.this.name, action.args["to"].name)
         else:
-            raise UnsupportedStatement(statement=_shortened(sql))
+            raise _refused(sql)
     return Built(0)
 
 
@@ -208,7 +219,7 @@ def _text(tree: Node, session: Session) -> str:
 
 def _name(table: Node, sql: str) -> str:
     if not table.db:
-        raise UnsupportedStatement(statement=f"{_shortened(sql)}`, without the schema of `{table.name}")
+        raise _refused(sql, f"it does not say the schema of `{table.name}`")
     return f"{table.db}.{table.name}"
 
 
@@ -224,6 +235,18 @@ def _existing(session: Session, table: Node, sql: str) -> str:
     return known
 
 
+def _writable(session: Session, table: Node, sql: str) -> str:
+    """The table that a statement changes: a view has no rows of its own."""
+    name = _existing(session, table, sql)
+    if name in session.pin().views:
+        raise _refused(sql, f"`{name}` is a view")
+    return name
+
+
+def _kind(session: Session, name: str) -> str:
+    return "a view" if name in session.pin().views else "a table"
+
+
 def _unknown(session: Session, name: str) -> UnknownTable:
     pin = session.pin()
     return UnknownTable(name=name, ref=pin.ref, nearest=nearest(name, [*pin.tables, *pin.views]))
@@ -231,6 +254,10 @@ def _unknown(session: Session, name: str) -> UnknownTable:
 
 def _quoted(name: str) -> str:
     return ".".join(map(quoted, name.split(".")))
+
+
+def _refused(sql: str, why: str = "") -> UnsupportedStatement:
+    return UnsupportedStatement(statement=_shortened(sql), why=f": {why}" if why else "")
 
 
 def _shortened(sql: str) -> str:

@@ -47,3 +47,9 @@
     {%- do alter_column_comment(relation, model.columns) -%}
   {%- endif -%}
 {%- endmacro %}
+
+
+{#- dbt-trino asks an information schema, which the lake does not have. -#}
+{% macro phlo__get_columns_in_relation(relation) -%}
+  {{ return(adapter.get_columns_in_relation(relation)) }}
+{%- endmacro %}
