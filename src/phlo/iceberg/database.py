@@ -7,6 +7,7 @@ is a read-committed transaction that locks the rows it builds on.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import weakref
 from contextlib import contextmanager
@@ -39,6 +40,9 @@ BUSY_SECONDS = 60
 """How long a writer waits for the others; a publish takes milliseconds, a suspended process may take longer."""
 
 SQLITE = "sqlite:///"
+ROOM = 64 * 1024
+"""Bytes that SQLite needs beside its file for its shared memory, and some pages."""
+
 SEALED = "sealed"
 """The key of what a bundled catalog knows of itself."""
 
@@ -132,7 +136,13 @@ def _error(url: URL, error: SQLAlchemyError | sqlite3.Error) -> CatalogError:
     uri, detail = shown(url), str(cause).strip().split("\n")[0]
     if type(cause) is sqlite3.DatabaseError:  # its subclasses are locks, full disks and the like
         return CatalogCorrupt(uri=uri, detail=detail)
+    if detail == "disk I/O error" and _is_full(url):
+        detail = "No space left on device"  # SQLite's shared memory is a file, and it has no word for that
     return CatalogUnavailable(uri=uri, detail=detail)
+
+
+def _is_full(url: URL) -> bool:
+    return shutil.disk_usage(Path(url.database or "").parent).free < ROOM
 
 
 def _engine(uri: str) -> Engine:
