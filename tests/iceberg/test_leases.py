@@ -233,3 +233,20 @@ def test_a_lease_that_the_database_did_not_let_go_holds_nobody_up(
     assert rows(catalog) == {}
     busy.close()
     catalog.close()
+
+
+def test_a_wait_ends_when_it_is_told_to(catalog: SqlRefCatalog, second: SqlRefCatalog) -> None:
+    asked: list[str] = []
+
+    def stop_at_the_second() -> None:
+        asked.append("?")
+        if len(asked) == 2:
+            raise InterruptedError
+
+    told: list[str] = []
+    with catalog.lease(["raw.g"], "one"):
+        waiting = second.lease(["raw.g"], "two", on_wait=told.append, while_waiting=stop_at_the_second)
+        with pytest.raises(InterruptedError), waiting:
+            raise AssertionError
+        assert rows(catalog) == {"raw.g": "one"}
+    assert (len(asked), len(told)) == (2, 1)

@@ -71,17 +71,32 @@ class Leases:
 
     @contextmanager
     def hold(
-        self, names: Iterable[str], run_id: str, *, wait: bool, on_wait: Callable[[str], None] | None
+        self,
+        names: Iterable[str],
+        run_id: str,
+        *,
+        wait: bool,
+        on_wait: Callable[[str], None] | None,
+        while_waiting: Callable[[], None] | None = None,
     ) -> Iterator[None]:
         """Hold all of the tables, or none while one of them is another's."""
         tables = tuple(sorted(set(names)))
         for name in tables:
             split(name)
-        token = uuid.uuid4().hex
+        token, told = uuid.uuid4().hex, set[str]()
         stop = threading.Event()
         heart = threading.Thread(target=self._beat, args=(token, stop), name="phlo-lease", daemon=True)
         try:
-            self._acquire(tables, token, run_id, wait, on_wait)
+            for holder in self._attempts(tables, token, run_id):
+                if not wait:
+                    values = {"run_id": holder.run_id, "host": holder.host, "pid": holder.pid, "since": holder.since}
+                    raise TableLeased(table=holder.table_name, **values)
+                if on_wait and holder.token not in told:
+                    on_wait(f"waiting for {holder}, which is writing {holder.table_name}")
+                told.add(holder.token)
+                if while_waiting:
+                    while_waiting()
+                time.sleep(POLL_SECONDS)
             self._held[token] = run_id, tables
             heart.start()
             yield
@@ -102,18 +117,10 @@ class Leases:
             if lost and run_id == ref.run_id:
                 raise LeaseLost(ref=ref.name, run_id=run_id, tables=", ".join(f"`{name}`" for name in lost))
 
-    def _acquire(
-        self, tables: Sequence[str], token: str, run_id: str, wait: bool, on_wait: Callable[[str], None] | None
-    ) -> None:
-        told = set[str]()
+    def _attempts(self, tables: Sequence[str], token: str, run_id: str) -> Iterator[Holder]:
+        """Try to take the tables until they are taken; yield who stands in the way each time."""
         while (holder := self._living(tables) or self._take(tables, token, run_id)) is not None:
-            if not wait:
-                values = {"run_id": holder.run_id, "host": holder.host, "pid": holder.pid, "since": holder.since}
-                raise TableLeased(table=holder.table_name, **values)
-            if on_wait and holder.token not in told:
-                on_wait(f"waiting for {holder}, which is writing {holder.table_name}")
-            told.add(holder.token)
-            time.sleep(POLL_SECONDS)
+            yield holder
 
     def _living(self, tables: Sequence[str]) -> Holder | None:
         """Look for a living holder without keeping other writers waiting."""
