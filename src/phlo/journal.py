@@ -11,12 +11,14 @@ import datetime as dt
 import json
 import os
 import socket
-from contextlib import contextmanager
+import threading
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from phlo.errors import PhloError
 from phlo.processes import process
+from phlo.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -74,7 +76,9 @@ class Journal:
 
     file: Path
     reporter: Reporter
-    live: bool = field(default=True)
+    live: bool = True
+    outcome: Outcome | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def step(self, message: str) -> None:
         """Keep a step."""
@@ -100,32 +104,50 @@ class Journal:
             assert is_dataclass(each) and not isinstance(each, type)
             self.write(event, **asdict(each))
 
-    @contextmanager
-    def keeping(self, run: Outcome) -> Iterator[None]:
-        """Keep what came of a run, however it ends: its loads, models, tests, checks and its publish."""
-        try:
-            yield
-        finally:
-            self.records("load", run.loads)
-            if run.transformed is not None:
-                self.records("model", run.transformed.models)
-                self.records("test", run.transformed.tests)
-            self.records("check", run.checks)
-            if run.published is not None:
-                names = [change.name for change in run.published.changes]
-                self.write("published", seq=run.published.seq, published_at=run.published.at, changes=names)
+    def keep(self, run: Outcome) -> None:
+        """Take this run's outcome for the journal's, however it ends: a replay takes the place of what was refused."""
+        self.outcome = run
 
     def write(self, event: Event, **values: object) -> None:
-        """Append one line; a journal that can not be written (a full disk) stops, and the run goes on."""
-        if not self.live:
+        """Append one line; a journal that can not be written (a full disk) stops, and the run goes on.
+
+        Nothing follows its end: threads of sources may still speak when their run is over.
+        """
+        line = json.dumps({"at": _now(), "event": event, **_redacted(values)}, default=str, ensure_ascii=False)
+        with self.lock:
+            if not self.live:
+                return
+            self.live = event != "ended"
+            try:
+                # What a source says may hold halves of characters, which no file takes as they are.
+                with self.file.open("a", encoding="utf-8", errors="backslashreplace") as file:
+                    file.write(f"{line}\n")
+                return
+            except (OSError, ValueError) as error:
+                self.live, reason = False, getattr(error, "strerror", None) or error
+        self.reporter.warn(f"the journal `{self.file}` could not be written: {reason}")
+
+    def end(self, error: BaseException | None) -> None:
+        """Write what came of the run, and how it ended."""
+        if self.outcome is not None:
+            self._write_outcome(self.outcome)
+        if error is None:
+            self.write("ended", status="success")
             return
-        line = json.dumps({"at": _now(), "event": event, **values}, default=str, ensure_ascii=False)
-        try:
-            with self.file.open("a", encoding="utf-8") as file:
-                file.write(f"{line}\n")
-        except OSError as error:
-            self.live = False
-            self.reporter.warn(f"the journal `{self.file}` could not be written: {error.strerror}")
+        code = error.code if isinstance(error, PhloError) else type(error).__name__
+        message = str(error) or f"stopped by {type(error).__name__}"
+        status = "failed" if isinstance(error, Exception) else "interrupted"
+        self.write("ended", status=status, error={"code": code, "message": message})
+
+    def _write_outcome(self, run: Outcome) -> None:
+        self.records("load", run.loads)
+        if run.transformed is not None:
+            self.records("model", run.transformed.models)
+            self.records("test", run.transformed.tests)
+        self.records("check", run.checks)
+        if run.published is not None:
+            names = [change.name for change in run.published.changes]
+            self.write("published", seq=run.published.seq, published_at=run.published.at, changes=names)
 
 
 @contextmanager
@@ -135,18 +157,16 @@ def journal(
 ) -> Iterator[Journal]:  # fmt: skip
     """Keep the journal of a run: its beginning, and its end with the error that passes through, if one does."""
     kept = Journal(state / FOLDER / f"{run_id}.jsonl", reporter)
-    kept.file.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # the first line says what is wrong
+        kept.file.parent.mkdir(parents=True, exist_ok=True)
     about = {"selection": selection, "partitions": [str(day) for day in partitions], "tables": list(tables)}
     kept.write("began", run_id=run_id, **about, by=by, **_process(), **more)
     try:
         yield kept
     except BaseException as error:
-        stopped = not isinstance(error, Exception)
-        code = error.code if isinstance(error, PhloError) else type(error).__name__
-        message = str(error) or f"stopped by {type(error).__name__}"
-        kept.write("ended", status="interrupted" if stopped else "failed", error={"code": code, "message": message})
+        kept.end(error)
         raise
-    kept.write("ended", status="success")
+    kept.end(None)
 
 
 def runs(state: Path, *, since: dt.datetime | None = None) -> list[RunRecord]:
@@ -178,6 +198,18 @@ def read(file: Path) -> RunRecord | None:
         error=last.get("error") if over else None,
         lines=lines,
     )
+
+
+def _redacted(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Take secrets out of what was said: errors of sources quote addresses."""
+    found = dict(values)
+    for name in ("message", "error"):
+        value = found.get(name)
+        if isinstance(value, str):
+            found[name] = redact(value)
+        elif isinstance(value, dict):
+            found[name] = _redacted(value)
+    return found
 
 
 def _lines(file: Path) -> Iterator[Mapping[str, Any]]:

@@ -80,13 +80,15 @@ def execute(
     parallel: int = 1,
     run_id: str | None = None,
     loading: Callable[[Run], None] | None = None,
+    before_publish: Callable[[], None] | None = None,
 ) -> Run:
     """Run a plan to its publish; on any failure main is untouched and the ref is kept with the reason.
 
     A publish that is refused, because main moved or another run took the lease over, is replayed: a new ref on
     today's main, the kept staging merged again (nothing is extracted twice), models and checks computed again.
 
-    ``loading`` brings rows that are no source's onto the ref, in the place of ``load``.
+    ``loading`` brings rows that are no source's onto the ref, in the place of ``load``. ``before_publish`` may raise
+    what keeps the run from its publish, at the last moment.
 
     Raises ``ChecksFailed``, ``SourceError``, ``DataError``, ``TransformError``, ``TableLeased`` (without ``wait``)
     and, after the last attempt, ``PublishConflict`` or ``LeaseLost``.
@@ -98,10 +100,13 @@ def execute(
                 with leased(lake, plan, run_id, journal, wait=wait):
                     forget(lake, f"run-{run_id}")
                     run = open_run(lake, plan, journal, run_id=run_id, parallel=parallel)
-                    with kept_when_it_fails(run), journal.keeping(run):
+                    journal.keep(run)
+                    with kept_when_it_fails(run):
                         (loading or load)(run)
                         transform(run)
                         check(run)
+                        if before_publish is not None:
+                            before_publish()
                         publish(run)
                     close(run)
                     return run

@@ -8,10 +8,11 @@ publish keeps the ref, and no partition counts as materialized.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from dagster import DagsterEvent, DagsterRunStatus, ExecutorDefinition, MetadataValue, executor
-from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.errors import DagsterExecutionInterruptedError, raise_execution_interrupts
 from dagster._core.events import EngineEventData
 from dagster._core.execution.retries import RetryMode, get_retries_config
 from dagster._core.executor.base import Executor
@@ -77,16 +78,20 @@ class RunIsRef(Executor):
                     yield from self._on_its_ref(branch, journal, plan_context, execution_plan)
                 except REFUSED as refused:
                     yield _say(plan_context, f"{refused}; replaying it on today's main")
-                    yield from self._again(branch, journal, plan_context)
+                    yield from self._again(branch, plan_context)
         except StepsFailed as failure:
             yield _say(plan_context, f"Not published: {failure}", ref=f"run-{branch.run_id}")
 
     def _on_its_ref(
         self, branch: Branch, journal: Journal, context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[DagsterEvent]:
-        with leased(branch.lake, branch.plan, branch.run_id, branch.reporter), branch.opened() as run:
+        with ExitStack() as stack:
+            with raise_execution_interrupts():  # who waits for a lease may be terminated
+                stack.enter_context(leased(branch.lake, branch.plan, branch.run_id, branch.reporter))
+            run = stack.enter_context(branch.opened())
+            journal.keep(run)
             yield _say(context, f"Opened {run.ref}{' again' if branch.adopts else ''}", ref=run.ref)
-            with kept_when_it_fails(run), journal.keeping(run), branch.holding(context.instance) as kept:
+            with kept_when_it_fails(run), branch.holding(context.instance) as kept:
                 failed, last = [], ""
                 with opened(context.run_id, run):
                     for event in self.inner.execute(context, execution_plan):
@@ -102,11 +107,19 @@ class RunIsRef(Executor):
                 publish(run)
             yield from self._told(branch, run, context)
 
-    def _again(self, branch: Branch, journal: Journal, context: PlanOrchestrationContext) -> Iterator[DagsterEvent]:
+    def _again(self, branch: Branch, context: PlanOrchestrationContext) -> Iterator[DagsterEvent]:
         """Run the whole plan again on a new ref, with what was extracted, as the command line does."""
-        run = execute(branch.lake, branch.plan, branch.reporter, run_id=branch.run_id)
-        with journal.keeping(run):
-            yield from self._told(branch, run, context)
+        with ExitStack() as interrupts:
+            interrupts.enter_context(raise_execution_interrupts())
+
+            def before_publish() -> None:
+                interrupts.close()  # a publish is not stopped half-way
+                _stop_if_told(context)
+
+            run = execute(
+                branch.lake, branch.plan, branch.reporter, run_id=branch.run_id, before_publish=before_publish
+            )
+        yield from self._told(branch, run, context)
 
     def _told(self, branch: Branch, run: Run, context: PlanOrchestrationContext) -> Iterator[DagsterEvent]:
         assert run.published is not None, "it was published"

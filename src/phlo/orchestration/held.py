@@ -49,12 +49,14 @@ def held(instance: DagsterInstance, run_id: str) -> Iterator[list[EventLogEntry]
 def release(instance: DagsterInstance, events: Sequence[EventLogEntry], describe: Describe) -> int:
     """Store kept events in their order; ``describe`` adds metadata to one, or drops it (None). Return how many.
 
+    What a release that was killed has stored already is left out.
+
     An event says which events of its inputs it was made from. Those of the same run were not stored when it was
     made, so these tags point at older ones; they are set right here, as each input is stored before.
     """
     stored: dict[AssetKey, tuple[int, str]] = {}
-    count = 0
-    for key, group in groupby(events, key=_key):
+    count, there = 0, _stored_already(instance, events)
+    for key, group in groupby((event for event in events if _identity(event) not in there), key=_key):
         batch = [made for event in group if (made := _made(event, describe, stored)) is not None]
         if batch:
             instance.event_log_storage.store_event_batch(batch)
@@ -84,6 +86,18 @@ def materialization(event: EventLogEntry) -> AssetMaterialization | None:
     if event.dagster_event is None or event.dagster_event_type != DagsterEventType.ASSET_MATERIALIZATION:
         return None
     return event.dagster_event.step_materialization_data.materialization
+
+
+def _stored_already(instance: DagsterInstance, events: Sequence[EventLogEntry]) -> set[tuple[str, str, str | None]]:
+    kind = DagsterEventType.ASSET_MATERIALIZATION
+    runs = {event.run_id for event in events}
+    return {_identity(event) for run_id in runs for event in instance.all_logs(run_id, of_type=kind)}
+
+
+def _identity(event: EventLogEntry) -> tuple[str, str, str | None]:
+    found = materialization(event)
+    assert found is not None, "only materializations are kept"
+    return event.run_id, found.asset_key.to_user_string(), found.partition
 
 
 def _key(event: EventLogEntry) -> AssetKey:

@@ -27,7 +27,18 @@ def serve_isolated(project: Project, address: Address) -> int:
             home = instance.root_directory
         command = [sys.executable, "-m", "dagster", "dev", "-f", str(CODE), "-d", str(project.root)]
         command += ["-h", address.host, "-p", str(address.port)]
-        server = subprocess.Popen(command, env={**os.environ, "DAGSTER_HOME": home})
+        received: list[int] = []
+        servers: list[subprocess.Popen[bytes]] = []
+
+        def forward(number: int, _: object) -> None:
+            received.append(number)
+            for each in servers:
+                each.send_signal(number)
+
         for sent in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(sent, lambda number, _: server.send_signal(number))
-        return server.wait()
+            signal.signal(sent, forward)
+        # In a session of its own: Ctrl-C of a terminal would else reach it twice.
+        servers.append(subprocess.Popen(command, env={**os.environ, "DAGSTER_HOME": home}, start_new_session=True))
+        for number in received:  # what came before there was a server
+            servers[0].send_signal(number)
+        return servers[0].wait()

@@ -44,24 +44,35 @@ class Reader:
     lake: Lake
     instance: DagsterInstance
     context: WorkspaceProcessContext
-    seen: dict[Path, int] = field(default_factory=dict)
+    open: set[Path] = field(default_factory=set)
+    """Journals that may grow."""
+    listed: int = 0
+    """When the folder had changed when it was listed last: a file that comes changes it, one that grows does not."""
+    over: set[Path] = field(default_factory=set)
 
     def read(self) -> int:
         """Read what is new, and return how many runs had something."""
-        folder = self.lake.project.state / journal.FOLDER
-        grown = [file for file in sorted(folder.glob("*.jsonl")) if self._grew(file)]
-        records = [record for file in grown if (record := journal.read(file)) is not None and record.by == "cli"]
-        return sum(self._show(record) for record in records)
+        self._list()
+        return sum(self._look(file) for file in sorted(self.open))
 
-    def _grew(self, file: Path) -> bool:
-        """Whether there is more in a file, or its run has no end: its process may have died since."""
-        size = file.stat().st_size
-        if self.seen.get(file) == size:
+    def _list(self) -> None:
+        folder = self.lake.project.state / journal.FOLDER
+        changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
+        if changed != self.listed:
+            self.open |= set(folder.glob("*.jsonl")) - self.over
+            self.listed = changed
+
+    def _look(self, file: Path) -> bool:
+        record = journal.read(file) if file.exists() else None
+        if record is None:
+            if not file.exists():
+                self.open.discard(file)
             return False
-        record = journal.read(file)
-        if record is not None and record.status != "running":
-            self.seen[file] = size
-        return True
+        told = record.by == "cli" and self._show(record)
+        if record.status != "running":  # told, and nothing follows
+            self.open.discard(file)
+            self.over.add(file)
+        return told
 
     def _show(self, record: RunRecord) -> bool:
         run_id = str(uuid.uuid5(RUNS, record.run_id))

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,12 +93,12 @@ class ProcessLauncher(RunLauncher, ConfigurableClass):
 
     def stop(self, seconds: float = 20) -> None:
         """End the runs that this launcher started: politely first, so that each keeps its ref and says why."""
-        workers = list(self._workers.values())
+        workers, ends = list(self._workers.values()), time.monotonic() + seconds
         for worker in workers:
             worker.terminate()
         for worker in workers:
             try:
-                worker.wait(seconds)
+                worker.wait(max(0.0, ends - time.monotonic()))
             except subprocess.TimeoutExpired:
                 worker.kill()
                 worker.wait()

@@ -13,7 +13,7 @@ from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus, RunsFilter
 from phlo.orchestration.branch import held_file
 from phlo.orchestration.launcher import is_alive
 from phlo.orchestration.place import this_project
-from phlo.orchestration.plans import BY_TAG, RUN_TAG
+from phlo.orchestration.plans import BY_TAG, REF_TAG
 from phlo.orchestration.publishing import tell
 from phlo.profiles import open_lake
 
@@ -41,7 +41,7 @@ def settle(instance: DagsterInstance, run: DagsterRun, why: str) -> None:
     """End a run whose process is gone, as the lake has it."""
     catalog = open_lake(this_project()).catalog
     catalog.reap()
-    own = run.tags.get(RUN_TAG, "")
+    own = run.tags.get(REF_TAG, "").removeprefix("run-")  # of the run it went on with, where it did: that publishes
     published = catalog.publishes(1, run_id=own) if own else []
     if published:
         file = held_file(open_lake(this_project()), own)

@@ -75,8 +75,9 @@ def serve(project: Project, address: Address, say: Say, routes: Sequence[BaseRou
         say(place.found())
         stack.enter_context(shown(open_lake(project), context, say))
         stack.enter_context(looked_after(open_lake(project), instance, say))
-        stack.enter_context(_daemons(context))
+        # Before the daemons, and so after them at the end: the queue must not start what nobody would stop.
         stack.callback(instance.run_launcher.stop)  # type: ignore[attr-defined]  # the one of launcher.py
+        stack.enter_context(_daemons(context))
         stack.enter_context(refresh_on_change(project, context, say))
         app = web_app(context, routes)
         config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=GRACE_SECONDS, lifespan="off")

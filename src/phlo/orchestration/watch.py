@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phlo.declarations import relative
 from phlo.orchestration import place
 
 if TYPE_CHECKING:
@@ -39,11 +40,14 @@ def _watch(
     from watchfiles import watch
 
     def counts(_: object, path: str) -> bool:
-        parts = Path(path).relative_to(project.root).parts if Path(path).is_relative_to(project.root) else ()
+        parts = Path(relative(path, project.root)).parts
         return path.endswith(SUFFIXES) and not set(LEFT_OUT) & set(parts)
 
     for changes in watch(project.root, watch_filter=counts, stop_event=stop, debounce=400, rust_timeout=500):
-        names = sorted({str(Path(path).relative_to(project.root)) for _, path in changes})
+        names = sorted({relative(path, project.root) for _, path in changes})
         say(f"Changed: {', '.join(names[:3])}{' and more' if len(names) > 3 else ''}; reading the project again...")
-        context.refresh_workspace()
-        say(place.found())
+        try:
+            context.refresh_workspace()
+            say(place.found())
+        except Exception as error:  # noqa: BLE001  the next change may mend it; a watcher that ended would say nothing
+            say(f"warning: the project could not be read again: {type(error).__name__}: {error}")
