@@ -250,5 +250,6 @@ class Engine(Protocol):
         """Bring rows into a table on a ref in one snapshot, creating or evolving the table first.
 
         ``merge`` updates by ``keys``; ``append`` and ``replace`` replace the rows of ``partitions`` (all rows,
-        where the table has no ``partition_date``); ``insert`` adds rows and replaces none. Rows that are already there unchanged are not written again.
+        where the table has no ``partition_date``); ``insert`` adds rows and replaces none. Rows that are already
+        there unchanged are not written again.
         """

@@ -20,7 +20,9 @@ def run(*arguments: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["append", "backfill", "commands", "dialect", "merge", "publish", "queries", "scale", "stream"])
+@pytest.mark.parametrize(
+    "name", ["append", "backfill", "commands", "dialect", "merge", "publish", "queries", "scale", "stream"]
+)
 def test_a_benchmark_runs_and_prints_its_tables(name: str) -> None:
     out = run(name, "--quick")
     assert re.match(r"\w+ \w+, \d+ CPUs, \d+ GiB, load ", out)
