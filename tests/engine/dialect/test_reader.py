@@ -114,3 +114,17 @@ def test_a_syntax_error_is_shown_where_the_culprit_begins(sql: str, line: int, c
     with pytest.raises(QuerySyntax) as caught:
         parse(sql)
     assert (caught.value.values["line"], caught.value.values["column"]) == (line, column)
+
+
+@pytest.mark.parametrize(
+    ("sql", "translated"),
+    [
+        ("SELECT 1e1-1/2", 'SELECT 1e1 - (1 // 2) AS "_col0"'),
+        ("SELECT 0.1e0+0.2e0", 'SELECT 0.1e0 + 0.2e0 AS "_col0"'),
+        ("SELECT 1e-1-1", 'SELECT 1e-1 - 1 AS "_col0"'),
+        ("SELECT '1e1-1'", "SELECT '1e1-1' AS \"_col0\""),
+        ("SELECT x1e0-1 FROM t", 'SELECT "x1e0" - 1 AS "_col0" FROM "t"'),
+    ],
+)
+def test_a_number_with_an_exponent_ends_before_the_sign_that_follows(sql: str, translated: str) -> None:
+    assert to_duckdb(sql) == translated

@@ -43,7 +43,11 @@ _RADIX = re.compile(r"0(?:x(?P<x>[0-9a-f_]+)|o(?P<o>[0-7_]+)|b(?P<b>[01_]+))$", 
 _MISSING = re.compile("Expecting|Expected|Required keyword")
 _REQUIRED = re.compile(r"Required keyword: .*")
 _QUOTED = re.compile(r"(?P<ended>'[^']*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/)|(?P<unended>['\"]|/\*)", re.DOTALL)
-_SPACED = re.compile(r"(?P<hex>\b[xX]'[0-9A-Fa-f ]*')|'[^']*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_SPACED = re.compile(
+    r"(?P<hex>\b[xX]'[0-9A-Fa-f ]*')|(?P<number>(?<![\w.])(?:\d[\d_]*\.?\d*|\.\d+)[eE]\d+)(?=[+-])"
+    r"|'[^']*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/",
+    re.DOTALL,
+)
 _TOKEN = re.compile(r"<Token .*?text: (.*?), line: .*>", re.DOTALL)
 
 
@@ -131,7 +135,7 @@ def _decimal_literal(this: Node, to: exp.DataType) -> exp.Cast:
 def _parse_all(sql: str, dialect: str) -> list[Node | None]:
     reader = PhloTrino() if dialect == "trino" else PhloDuckDBText()
     if dialect == "trino":
-        sql = _SPACED.sub(lambda found: found["hex"].replace(" ", "") if found["hex"] else found[0], sql)
+        sql = _SPACED.sub(_spaced, sql)
     try:
         return deeply(lambda: reader.parse(sql), sql)
     except ParseError as error:
@@ -140,6 +144,13 @@ def _parse_all(sql: str, dialect: str) -> list[Node | None]:
         raise _syntax_error(sql, *_place(sql, first), detail) from error
     except TokenError as error:
         raise _syntax_error(sql, *_unended(sql), "a quotation or a comment does not end") from error
+
+
+def _spaced(found: re.Match[str]) -> str:
+    """Write what sqlglot's tokenizer mistakes so that it does not: X'0A 0B' without spaces, 1e1-1 with one."""
+    if found["hex"]:
+        return found["hex"].replace(" ", "")
+    return f"{found['number']} " if found["number"] else found[0]
 
 
 def _place(sql: str, error: Mapping[str, Any]) -> tuple[int, int]:
