@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -96,3 +97,50 @@ def test_only_runs_that_wrote_since_a_time_are_read(tmp_path: Path) -> None:
     assert runs(tmp_path, since=dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)) == []
     assert len(runs(tmp_path, since=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1))) == 1
     assert runs(tmp_path / "nowhere") == []
+
+
+def test_nothing_follows_the_end(tmp_path: Path) -> None:
+    with journal(tmp_path, "r1", SilentReporter(), selection="x", partitions=[], tables=[]) as kept:
+        pass
+    kept.step("a thread of a source speaks late")
+    (run,) = runs(tmp_path)
+    assert (run.status, run.lines[-1]["event"]) == ("success", "ended")
+
+
+def test_a_replay_takes_the_place_of_what_was_refused(tmp_path: Path) -> None:
+    with journal(tmp_path, "r1", SilentReporter(), selection="x", partitions=[], tables=[]) as kept:
+        for attempt in (1, 2):
+            load = Load("raw.readings", "2024-01-20", "x", rows_read=attempt)
+            kept.keep(SimpleNamespace(loads=[load], checks=[], transformed=None, published=None))
+    (run,) = runs(tmp_path)
+    assert [line["rows_read"] for line in run.of("load")] == [2]
+
+
+def test_half_a_character_is_written_all_the_same(tmp_path: Path) -> None:
+    with journal(tmp_path, "r1", SilentReporter(), selection="x", partitions=[], tables=[]) as kept:
+        kept.step("half \ud83d")
+    (run,) = runs(tmp_path)
+    assert run.status == "success"
+    assert run.of("log")[0]["message"].startswith("half ")
+
+
+def test_a_journal_without_a_place_is_told_and_the_run_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file where the folder should be")
+    told = SilentReporter()
+    with journal(tmp_path, "r1", told, selection="x", partitions=[], tables=[]) as kept:
+        kept.step("one")
+    assert "could not be written" in told.messages[0]
+    assert told.messages[1] == "one"
+
+
+def test_secrets_do_not_get_into_a_journal(tmp_path: Path) -> None:
+    address = "https://ann:hunter22@host/x?token=abcdef123"
+    with (
+        pytest.raises(ValueError),
+        journal(tmp_path, "r1", SilentReporter(), selection="x", partitions=[], tables=[]) as kept,
+    ):
+        kept.warn(f"asking {address}")
+        raise ValueError(f"no answer from {address}")
+    text = kept.file.read_text()
+    assert "hunter22" not in text
+    assert "abcdef123" not in text

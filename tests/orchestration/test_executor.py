@@ -140,6 +140,19 @@ def test_a_run_that_was_canceled_behind_its_back_does_not_publish(floor: Floor) 
     assert [state for _, state, _ in floor.refs] == ["failed"]
 
 
+@pytest.mark.slow
+def test_a_run_that_was_canceled_while_it_is_replayed_does_not_publish(floor: Floor) -> None:
+    floor.shop.deliver(DAY, rows(3))
+    floor.run("events", day="2024-01-19")
+    meddle(floor.shop.root, 1)
+    (floor.shop.root / "workflows" / "quality.py").write_text(CANCEL.replace("AFTER = 0", "AFTER = 1"))
+    result = floor.run()
+    assert any("replaying it on today's main" in line for line in floor.engine_events(result.dagster_run))
+    assert result.dagster_run.status is DagsterRunStatus.CANCELED
+    assert floor.values == []
+    assert floor.materialized("readings") == set()
+
+
 def test_a_range_of_days_is_one_run_and_one_publish(floor: Floor) -> None:
     days = [f"2024-01-{day:02}" for day in range(1, 11)]
     for n, day in enumerate(days):
@@ -233,12 +246,18 @@ import phlo
 from phlo.orchestration.instance import open_instance
 from phlo.project import find_project
 
+AFTER = 0
+
 
 class Canceler:
+    calls = 0
+
     def execute(self, df):
-        with open_instance(find_project(Path(__file__).parents[1])) as instance:
-            (run,) = instance.get_runs()
-            instance.report_run_canceled(run)
+        Canceler.calls += 1
+        if Canceler.calls > AFTER:
+            with open_instance(find_project(Path(__file__).parents[1])) as instance:
+                run, *_ = instance.get_runs()
+                instance.report_run_canceled(run)
         return {"passed": True, "violations": 0, "total": len(df)}
 
 

@@ -117,6 +117,14 @@ def test_partitions_count_when_they_are_released_and_what_is_dropped_does_not(in
     assert stale(instance, "total") == set()
 
 
+def test_what_a_release_that_was_killed_has_stored_is_not_stored_again(instance: DagsterInstance) -> None:
+    kept = run(instance, "a", "b", "c")
+    assert release(instance, kept[:2], plain) == 2
+    assert release(instance, kept, plain) == 1
+    counts = [len(instance.fetch_materializations(AssetKey(name), limit=9).records) for name in "abc"]
+    assert counts == [1, 1, 1]
+
+
 @pytest.mark.slow
 def test_events_wait_in_a_file(instance: DagsterInstance, tmp_path: Path) -> None:
     kept = run(instance, "a", "b", "c")

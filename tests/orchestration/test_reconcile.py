@@ -73,6 +73,47 @@ def test_a_run_that_died_after_its_publish_is_a_success_with_its_partitions(
 
 
 @pytest.mark.slow
+def test_a_resumed_run_that_died_after_its_publish_is_a_success_with_the_partitions_of_both(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (floor.shop.root / "source" / f"{DAY}.json").write_text("{not json")
+    failed = floor.run()
+    floor.shop.deliver(DAY, rows(3))
+
+    def dies(*_: object) -> int:
+        raise RuntimeError("the power went")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(executor, "tell", dies)
+        again = floor.resume(failed, ["readings", "checks"]).dagster_run
+    assert len(floor.lake.catalog.publishes()) == 1
+    revive(floor, again)
+    assert reconcile(floor.instance) == [again.run_id]
+    assert status(floor, again) is DagsterRunStatus.SUCCESS
+    assert floor.materialized("readings") == floor.materialized("events") == {DAY}
+    assert list((floor.lake.project.state / "dagster" / "held").glob("*.json")) == []
+
+
+@pytest.mark.slow
+def test_a_run_that_waits_for_a_lease_can_be_terminated(floor: Floor) -> None:
+    floor.shop.deliver(DAY, rows(3))
+    run = floor.create("readings")
+    with floor.lake.catalog.lease(["raw.readings"], "another"):
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "phlo.orchestration.worker", run.run_id], stderr=subprocess.DEVNULL
+        )
+        until = time.monotonic() + 60
+        while not any("waiting for" in event.user_message for event in floor.instance.all_logs(run.run_id)):
+            assert time.monotonic() < until, "the run does not wait"
+            time.sleep(0.1)
+        worker.terminate()
+        worker.wait(30)
+    assert status(floor, run) is DagsterRunStatus.FAILURE
+    assert floor.lake.catalog.publishes() == []
+    assert floor.refs == []
+
+
+@pytest.mark.slow
 def test_runs_that_work_or_are_watched_or_are_the_command_lines_are_left_alone(floor: Floor) -> None:
     run = floor.create("readings")
     start(floor, run)

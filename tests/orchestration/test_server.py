@@ -15,6 +15,7 @@ from floor import DAY, floor_of, rows
 from server_process import served
 
 from phlo.errors import PortInUse, ServerRunning
+from phlo.orchestration.branch import PID_TAG
 from phlo.orchestration.server import Address, only_server, serve, web_app, workspace
 
 if TYPE_CHECKING:
@@ -136,6 +137,22 @@ def test_ctrl_c_ends_the_runs_that_are_going_and_they_keep_their_refs(shop: Shop
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     refused(shop, "waiting")
+
+
+@pytest.mark.slow
+def test_ctrl_c_starts_nothing_of_the_queue_and_leaves_it_for_the_next_server(shop: Shop) -> None:
+    (shop.root / "workflows" / "ingestion" / "slow.py").write_text(SLOW)
+    with served(shop) as server:
+        first = server.launch("waiting")
+        server.wait((shop.root / "source" / "began").exists)
+        second = server.launch("waiting", "2024-01-21")
+        server.process.send_signal(signal.SIGINT)
+        server.process.communicate(timeout=60)
+    with floor_of(shop) as floor:
+        found = {run.run_id: run for run in floor.instance.get_runs()}
+    assert found[first].status is DagsterRunStatus.FAILURE
+    assert found[second].status is DagsterRunStatus.QUEUED
+    assert PID_TAG not in found[second].tags
 
 
 @pytest.mark.slow
