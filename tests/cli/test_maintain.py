@@ -69,6 +69,15 @@ def test_an_undo_that_names_no_publish_passes_over_maintenance(shop: Shop) -> No
     assert shop.read("SELECT id FROM raw.readings") == [{"id": DAYS[0]}]
 
 
+def test_a_ref_whose_process_is_gone_is_listed_as_such(shop: Shop) -> None:
+    catalog = open_lake(shop.root).catalog
+    catalog.create_ref("run-dead", run_id="dead")
+    with catalog.lease(["raw.readings"], "alive"):
+        catalog.create_ref("run-alive", run_id="alive")
+        listed = {line.split()[0]: line.split()[1] for line in shop.call("ref", "list").out.splitlines()[2:]}
+    assert listed == {"run-alive": "open", "run-dead": "died"}
+
+
 def test_a_project_that_never_ran_has_nothing_to_maintain(shop: Shop) -> None:
     assert "Files that nothing reaches: 0 (0 bytes)" in shop.call("maintain", "--dry-run").out
     assert shop.call("maintain", "--yes").code == 0

@@ -139,7 +139,7 @@ def test_create_workflow_refuses_a_type_it_does_not_know_before_it_asks(root: Pa
 def test_create_workflow_refuses_a_bad_answer_before_the_next_question(root: Path) -> None:
     done = phlo("create-workflow", cwd=root, given="ingestion\nnightscout\n2024\n")
     assert done.returncode == 2
-    assert "error[invalid-answer]: Table name: `2024` will not do\nhint: use letters a to z" in done.stderr
+    assert "error[invalid-answer]: Table name: `2024` will not do\nhint: use small letters" in done.stderr
     assert "such as data_2024" in done.stderr
     assert "Unique key field" not in done.stdout
 

@@ -20,9 +20,11 @@ import yaml
 
 from phlo.config import read_settings
 from phlo.errors import InvalidProjectName, ProjectExists, UnknownTemplate
+from phlo.origin import install_line
+from phlo.origin import requirement as requirement_of
 from phlo.project import find_project, load_workflows
 from phlo.scaffold import init as scaffold
-from phlo.scaffold.init import init_project, package_name, phlo_requirement
+from phlo.scaffold.init import init_project, package_name
 from phlo.scaffold.workflow import create_workflow
 
 if TYPE_CHECKING:
@@ -340,7 +342,24 @@ def test_a_new_project_is_open_to_the_group_as_the_umask_says(tmp_path: Path) ->
     ],
 )
 def test_a_project_depends_on_where_phlo_came_from(origin: dict[str, object] | None, requirement: str) -> None:
-    assert phlo_requirement(json.dumps(origin) if origin else None) == requirement
+    assert requirement_of(json.dumps(origin) if origin else None) == requirement
+
+
+@pytest.mark.parametrize(
+    ("origin", "line"),
+    [
+        (None, "pip install 'phlo[dagster]>=1.0,<2'"),
+        ({"url": "file:///a%20b/phlo", "dir_info": {}}, "pip install '/a b/phlo[dagster]'"),
+        ({"url": "file:///src/phlo", "dir_info": {"editable": True}}, "pip install -e '/src/phlo[dagster]'"),
+        ({"url": "file:///phlo.whl", "archive_info": {}}, "pip install 'phlo[dagster] @ file:///phlo.whl'"),
+        (
+            {"url": "https://u:p@example.org/phlo.git", "vcs_info": {"vcs": "git", "commit_id": "0a1b2c"}},
+            "pip install 'phlo[dagster] @ git+https://example.org/phlo.git@0a1b2c'",
+        ),
+    ],
+)
+def test_an_extra_is_installed_from_where_phlo_came(origin: dict[str, object] | None, line: str) -> None:
+    assert install_line("dagster", json.dumps(origin) if origin else None) == line
 
 
 def test_the_bare_name_is_never_required(project: Path) -> None:

@@ -191,6 +191,8 @@ def test_a_schema_file_that_is_not_python_is_an_error_naming_the_line(root: Path
         ("table", ""),
         ("unique_key", " , "),
         ("cron", "hourly"),
+        ("cron", "61 * * * *"),
+        ("cron", "0 0 31 2 *"),
         ("base_url", "gwp-diabetes.fly.dev"),
         ("base_url", "file:///etc/passwd"),
         ("base_url", ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import click
@@ -25,6 +26,7 @@ def dev(port: int, host: str, isolated: bool) -> None:
     Files that change are read again. Ctrl-C stops the server and the runs that it started; their refs are kept.
     """
     project = current_project()
+    _insist_on_dagster()
     click.echo("🚀 Starting Phlo development server...\n")
     click.echo(f"📂 Workflows directory: {project.settings.workflows}")
     click.echo(f"<- Starting server at http://{host}:{port}\n")
@@ -32,11 +34,16 @@ def dev(port: int, host: str, isolated: bool) -> None:
     _serve(project, host, port, isolated)
 
 
+def _insist_on_dagster() -> None:
+    """Say what is missing before anything starts; looking costs nothing, importing seconds."""
+    for package in ("dagster", "dagster_graphql", "dagster_webserver"):
+        if find_spec(package) is None:
+            raise MissingExtra(feature="`phlo dev`", package=package, extra="dagster")
+
+
 def _serve(project: Project, host: str, port: int, isolated: bool) -> None:
-    try:
-        from phlo.orchestration.server import Address, serve
-    except ModuleNotFoundError as error:
-        raise MissingExtra(feature="`phlo dev`", package=error.name or "dagster", extra="dagster") from error
+    from phlo.orchestration.server import Address, serve
+
     if isolated:
         from phlo.orchestration.isolated import serve_isolated
 

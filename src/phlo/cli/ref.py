@@ -11,9 +11,9 @@ from phlo.errors import UnknownPublish
 from phlo.protocols import MAIN, MAINTENANCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
-    from phlo.protocols import Change, Load
+    from phlo.protocols import Change, Load, Ref
 
 
 SHOWN = 3
@@ -32,11 +32,14 @@ def ref() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the records as JSON.")
 def list_refs(as_json: bool) -> None:
     """List the refs other than main; failed ones say why."""
-    refs = current_lake().catalog.refs()
+    catalog = current_lake().catalog
+    refs, alive = catalog.refs(), catalog.live_runs()
     if as_json:
         click.echo(dump(refs))
     elif refs:
-        rows = [(r.name, r.state, f"{r.created_at:%Y-%m-%d %H:%M:%S}", r.selection, _short(r.reason)) for r in refs]
+        rows = [
+            (r.name, _state(r, alive), f"{r.created_at:%Y-%m-%d %H:%M:%S}", r.selection, _short(r.reason)) for r in refs
+        ]
         click.echo(table(rows, ["ref", "state", "created (UTC)", "selection", "why"]))
     else:
         say("There are no refs besides main: every run was published.")
@@ -143,6 +146,11 @@ def undo(seq: int | None, dry_run: bool, yes: bool) -> None:
         click.confirm(f"Move main back to before publish {target}?", abort=True, err=True)
     done = catalog.undo(target)
     click.echo(f"Moved {plural(len(done.changes), 'table')} back as publish {done.seq}.")
+
+
+def _state(ref: Ref, alive: Container[str]) -> str:
+    """How a ref stands; an open one of a run whose process is gone is marked as failed by the next run."""
+    return "died" if ref.state == "open" and ref.run_id and ref.run_id not in alive else ref.state
 
 
 def _insist_on_branch(name: str) -> None:

@@ -64,7 +64,14 @@ class MissingExtra(ProjectError):
 
     code = "missing-extra"
     message = "{feature} needs the package `{package}`, which is not installed"
-    hint = "pip install 'phlo[{extra}]'"
+    hint = "{install}"
+
+    def __init__(self, **values: object) -> None:
+        from phlo.origin import install_line, read_origin
+
+        if "extra" in values:
+            values["install"] = install_line(str(values["extra"]), read_origin())
+        super().__init__(**values)
 
 
 class ProjectExists(ProjectError):

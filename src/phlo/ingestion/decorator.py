@@ -104,7 +104,7 @@ def _record(function: Callable[..., Any], options: dict[str, Any]) -> Ingestion:
         unique_key=keys,
         validation_schema=options.get("validation_schema"),
         group=options.get("group", "default"),
-        cron=_cron(options.get("cron"), source),
+        cron=check_cron(options.get("cron"), source),
         freshness_hours=_freshness(options.get("freshness_hours"), source),
         merge_strategy=_strategy(options.get("merge_strategy"), keys, source),
         deduplication=options.get("merge_config", {}).get("deduplication_method", "last"),
@@ -165,7 +165,8 @@ def _strategy(value: MergeStrategy | None, keys: tuple[str, ...], source: Source
     return value or ("merge" if keys else "append")
 
 
-def _cron(value: object, source: Source) -> str | None:
+def check_cron(value: object, source: Source) -> str | None:
+    """Return a schedule; raise ``InvalidDeclaration`` for one that cron does not know or that never comes."""
     if value is None:
         return None
     if not isinstance(value, str) or len(value.split()) != len(CRON_FIELDS):

@@ -6,16 +6,14 @@ over. Names that begin with a dot are stored as ``dot-…``: a stored ``.gitigno
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import tempfile
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from phlo.errors import InvalidProjectName, ProjectExists, UnknownTemplate, nearest
+from phlo.origin import read_origin, requirement
 
 TEMPLATES = Path(__file__).with_name("templates")
 BASE = "minimal"
@@ -81,45 +79,12 @@ def package_name(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.lower())
 
 
-def phlo_requirement(direct_url: str | None) -> str:
-    """Say what a project depends on: where Phlo was installed from (PEP 610), else the releases it works with.
-
-    Never the bare name: on the public index it belongs to somebody else, whose versions are below 1.
-
-    >>> phlo_requirement(None)
-    'phlo>=1.0,<2'
-    >>> phlo_requirement('{"url": "https://example.org/phlo.git", "vcs_info": {"vcs": "git", "commit_id": "0a1b"}}')
-    'phlo @ git+https://example.org/phlo.git@0a1b'
-    """
-    if not direct_url:
-        return "phlo>=1.0,<2"
-    origin = json.loads(direct_url)
-    if origin.get("dir_info", {}).get("editable"):
-        return "phlo>=1.0,<2"  # by its address, pip would install a copy of the sources over the editable Phlo
-    url = _without_password(origin["url"])
-    if "vcs_info" in origin:
-        vcs = origin["vcs_info"]
-        url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
-    if origin.get("subdirectory"):
-        url += f"#subdirectory={origin['subdirectory']}"
-    return f"phlo @ {url}"
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
 def _values(name: str, template: str) -> dict[str, str]:
-    try:
-        direct_url = distribution("phlo").read_text("direct_url.json")
-    except PackageNotFoundError:  # run from a source tree
-        direct_url = None
     return {
         "__PROJECT__": name,
         "__PACKAGE__": package_name(name),
         "__DESCRIPTION__": DESCRIPTIONS[template],
-        "__PHLO__": phlo_requirement(direct_url),
+        "__PHLO__": requirement(read_origin()),
     }
 
 

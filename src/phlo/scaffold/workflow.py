@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal, NoReturn
 from urllib.parse import urlsplit
 
-from phlo.errors import InvalidAnswer, SchemaFileBroken, WorkflowExists
+from phlo.errors import InvalidAnswer, InvalidDeclaration, SchemaFileBroken, WorkflowExists
 from phlo.scaffold.snippets import (
     INGESTION,
     INGESTION_TEST,
@@ -32,7 +32,6 @@ from phlo.scaffold.snippets import (
 Kind = Literal["ingestion", "quality"]
 
 KINDS: tuple[Kind, ...] = ("ingestion", "quality")
-CRON_FIELDS = 5
 QUESTIONS = {
     "kind": "Workflow type",
     "domain": "Domain name",
@@ -147,10 +146,20 @@ def check_answer(name: str, value: str, kind: str = "ingestion") -> None:
             _require_name(name, part, "glucose_entries")
     if name == "unique_key" and not value.strip(", "):
         _refuse(name, value, "name a field of the source, such as id")
-    if name == "cron" and value.strip() and len(value.split()) != CRON_FIELDS:
-        _refuse(name, value, "write five fields, such as 0 */1 * * *")
+    if name == "cron" and value.strip():
+        _check_cron(value)
     if name == "base_url" and not (urlsplit(value).scheme in ("http", "https") and urlsplit(value).netloc):
         _refuse(name, value, "write it as https://host/path")
+
+
+def _check_cron(value: str) -> None:
+    from phlo.declarations import Source
+    from phlo.ingestion.decorator import check_cron
+
+    try:
+        check_cron(value.strip(), Source("", 0, ""))
+    except InvalidDeclaration as error:
+        _refuse("cron", value, f"{error.values['detail']}; {error.values['fix']}")
 
 
 def _refuse(name: str, value: str, fix: str) -> NoReturn:
@@ -169,7 +178,7 @@ def _table_parts(answer: str, kind: str) -> list[str]:
 
 def _require_name(name: str, value: str, example: str) -> None:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) or keyword.iskeyword(value):
-        fix = f"use letters a to z, digits and underscores, a letter first, such as {_spelled(value) or example}"
+        fix = f"use small letters, digits and underscores, a letter first, such as {_spelled(value) or example}"
         _refuse(name, value, fix + (f"; `{value}` is a word of Python's" if keyword.iskeyword(value) else ""))
 
 
@@ -180,7 +189,7 @@ def _spelled(value: str) -> str:
     ('releve_en_mg_dl', 'data_2024', 'class_data', '')
     """
     plain = unicodedata.normalize("NFKD", value).encode("ascii", "ignore").decode()
-    name = re.sub(r"\W+", "_", plain).strip("_")
+    name = re.sub(r"\W+", "_", plain).strip("_").lower()
     if keyword.iskeyword(name):
         return f"{name}_data"
     return f"data_{name}" if name[:1].isdigit() else name
