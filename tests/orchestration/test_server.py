@@ -131,7 +131,7 @@ def test_ctrl_c_ends_the_runs_that_are_going_and_they_keep_their_refs(shop: Shop
     with served(shop) as server:
         run_id = server.launch("waiting")
         server.wait((shop.root / "source" / "began").exists)
-        pid = server.pid_of(run_id)
+        pid = server.pid_of(run_id, shop)
         server.process.send_signal(signal.SIGINT)
         server.process.communicate(timeout=60)
     with pytest.raises(ProcessLookupError):
@@ -161,7 +161,7 @@ def test_a_run_that_is_killed_is_failed_at_once(shop: Shop) -> None:
     with served(shop) as server:
         run_id = server.launch("waiting")
         server.wait((shop.root / "source" / "began").exists)
-        os.kill(server.pid_of(run_id), signal.SIGKILL)
+        os.kill(server.pid_of(run_id, shop), signal.SIGKILL)
         assert server.ended(run_id) == "FAILURE"
     refused(shop, "waiting")
 
