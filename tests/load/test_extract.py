@@ -360,8 +360,11 @@ def printed(tmp_path: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> It
             file = tmp_path / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content)
+            for package in (file.parent, file.parent.parent):  # or else another project's on the path goes before it
+                (package / "__init__.py").touch()
         declared.clear()
         forget_workflows()
+        importlib.invalidate_caches()
         with spec_rest_api():
             importlib.import_module("workflows.ingestion.glucose_entries")
         (record,) = declared
