@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from reference_metrics import METRICS, readings, reference
 
 from phlo.declarations import SilentReporter
 from phlo.pipeline import Run, execute
@@ -23,24 +21,6 @@ if TYPE_CHECKING:
 
 DEVICE = "AZT1D-S15"  # with duplicate times, corrected values and day boundaries that matter
 DAYS = ("2024-01-20", "2024-02-05")
-
-METRICS = {
-    "reading_count": "reading_count",
-    "avg_glucose_mg_dl": "mean",
-    "median_glucose_mg_dl": "median",
-    "min_glucose_mg_dl": "min",
-    "max_glucose_mg_dl": "max",
-    "stddev_glucose_mg_dl": "sd_sample",
-    "cv_pct": "cv_pct_sample",
-    "time_below_70_pct": "pct_below_70",
-    "time_below_54_pct": "pct_below_54",
-    "time_in_range_pct": "pct_in_70_180",
-    "time_above_180_pct": "pct_above_180",
-    "time_above_250_pct": "pct_above_250",
-    "gmi_pct": "gmi",
-    "estimated_a1c_pct": "ea1c",
-}
-"""Columns of the daily model, and what the reference calls them."""
 
 
 @dataclass
@@ -59,8 +39,7 @@ class Platform:
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Platform]:
     shared: Path = request.getfixturevalue("shared")
-    data = gzip.decompress((shared / "data/cgm/dev_azt1d_s07_s15.jsonl.gz").read_bytes())
-    rows = [row for line in data.splitlines() if (row := json.loads(line))["device"] == DEVICE]
+    rows = readings(shared, "dev_azt1d_s07_s15", DEVICE)
     root = tmp_path_factory.mktemp("platform") / "glucose-platform"
     init_project(root.name, root.parent, "glucose")
     lake = open_lake(root)
@@ -72,14 +51,13 @@ def platform(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
         yield Platform(lake, server, runs)
 
 
-def reference(shared: Path, file: str) -> list[dict[str, str]]:
-    with (shared / "data/expected" / file).open() as stream:
-        return [row for row in csv.DictReader(stream) if row["device"] == DEVICE]
-
-
 def test_daily_metrics_are_those_of_the_reference(platform: Platform, shared: Path) -> None:
     made = platform.rows("select * from gold.fct_daily_glucose_metrics order by reading_date")
-    wanted = [row for row in reference(shared, "dev_azt1d_s07_s15.utc_day.csv") if DAYS[0] <= row["utc_day"] <= DAYS[1]]
+    wanted = [
+        row
+        for row in reference(shared, "dev_azt1d_s07_s15.utc_day.csv", DEVICE)
+        if DAYS[0] <= row["utc_day"] <= DAYS[1]
+    ]
     assert [str(row["reading_date"]) for row in made] == [row["utc_day"] for row in wanted]
     for row, expected in zip(made, wanted, strict=True):
         for ours, theirs in METRICS.items():

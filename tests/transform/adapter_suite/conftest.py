@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from dbt.adapters.factory import reset_adapters
 
 # pytest takes plugins from the topmost conftest alone; the fixtures of dbt's are imported instead.
 from dbt.tests.fixtures.project import *  # noqa: F403
@@ -70,6 +71,12 @@ def tables_from_the_catalog() -> None:
 
     TestProjInfo.get_tables_in_schema = tables
     TestProjInfo.run_sql = run_sql
+
+
+@pytest.fixture(autouse=True, scope="class")
+def no_adapter_before() -> None:
+    """Forget the adapter that another test's run has made: dbt makes the class's own only where there is none."""
+    reset_adapters()
 
 
 @pytest.fixture(autouse=True, scope="class")
