@@ -205,7 +205,7 @@ def check(run: Run) -> None:
     unborn = {each.table for each in run.plan.ingestions} - run.lake.catalog.pin(run.ref).tables.keys()
     planned = [quality for quality in run.plan.qualities if quality.table not in unborn]
     run.checks += check_ref(run.lake, run.ref, planned, changed, tables=False)
-    insist(run.checks, run.ref, run.reporter.warn, run=run)
+    insist(run.checks, run.ref, run.reporter.warn)
     run.transformed = test_changes(run.lake, run.ref, run.transformed)
 
 
@@ -234,10 +234,12 @@ def tidy(lake: Lake) -> None:
 
 @contextmanager
 def kept_when_it_fails(run: Run) -> Iterator[None]:
-    """Keep the ref of a run that does not get to its publish, with the reason."""
+    """Keep the ref of a run that does not get to its publish, with the reason; errors of Phlo's carry the run."""
     try:
         yield
     except BaseException as error:
+        if isinstance(error, PhloError):
+            error.values["run"] = run
         named = "Ctrl-C" if isinstance(error, KeyboardInterrupt) else type(error).__name__
         reason = str(error) or f"stopped by {named}"
         try:

@@ -98,6 +98,11 @@ def test_a_blocking_check_publishes_nothing_shows_rows_and_keeps_the_ref(shop: S
     (ref,) = shop.call("ref", "list", "--json").records
     assert (ref["state"], ref["blocked"]) == ("failed", True)
     assert values(shop, "--ref", ref["name"]) == [1, 1, None, 3]
+    (diff,) = (
+        each for each in shop.call("ref", "diff", ref["name"], "--json").records if each["name"] == "raw.readings"
+    )
+    assert (diff["rows_before"], diff["rows_after"]) == (2, 4)
+    assert f"Loaded on {ref['name']}, and not published:" in failed.err
     refused = shop.call("ref", "publish", ref["name"], "--yes")
     assert refused.code == 1
     assert "error[publish-blocked]" in refused.err
@@ -199,6 +204,16 @@ def test_history_and_undo(shop: Shop) -> None:
     assert [(each["seq"], each["restores"]) for each in log] == [(3, 1), (2, None), (1, None)]
     assert shop.call("undo", "--yes").code == 0
     assert values(shop) == [8, 8]
+
+
+def test_an_undo_that_names_no_publish_passes_over_a_run_that_changed_nothing(shop: Shop) -> None:
+    shop.deliver(DAY, rows(2))
+    first = shop.call("materialize", "readings", "--partition", DAY)
+    assert "Published 1 table as publish 1" in first.out
+    again = shop.call("materialize", "readings", "--partition", DAY)
+    assert "Nothing changed, which was published as publish 2" in again.out
+    assert shop.call("undo", "--yes").code == 0
+    assert shop.call("catalog", "tables", "--json").records == []
 
 
 def test_as_of_reads_what_was_published_then(shop: Shop) -> None:

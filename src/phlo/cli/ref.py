@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +14,7 @@ from phlo.protocols import MAIN, MAINTENANCE
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
-    from phlo.protocols import Change, Load, Ref
+    from phlo.protocols import Catalog, Change, Load, Ref
 
 
 SHOWN = 3
@@ -51,11 +52,12 @@ def list_refs(as_json: bool) -> None:
 def diff(name: str, as_json: bool) -> None:
     """Show what a ref changed since it branched off main."""
     _insist_on_branch(name)
-    changes = current_lake().catalog.diff(name)
+    catalog = current_lake().catalog
+    changes = catalog.diff(name)
     if as_json:
-        click.echo(dump(changes))
+        click.echo(dump([_record(catalog, change) for change in changes]))
     else:
-        _show(changes)
+        _show(catalog, changes)
 
 
 @ref.command()
@@ -72,7 +74,7 @@ def publish(name: str, force: bool, dry_run: bool, yes: bool) -> None:
         raise click.UsageError(f"{name} belongs to a run that is still going; it publishes by itself when it is done")
     if found.state == "failed":
         click.echo(f"The run failed: {found.reason}")
-    _show(catalog.diff(name))
+    _show(catalog, catalog.diff(name))
     if dry_run:
         return
     if not yes:
@@ -89,7 +91,7 @@ def drop(name: str, dry_run: bool, yes: bool) -> None:
     """Forget a ref and what it changed."""
     _insist_on_branch(name)
     catalog = current_lake().catalog
-    _show(catalog.diff(name))
+    _show(catalog, catalog.diff(name))
     if dry_run:
         return
     if not yes:
@@ -131,8 +133,8 @@ def undo(seq: int | None, dry_run: bool, yes: bool) -> None:
     if not log:
         say("Nothing has been published yet, so there is nothing to undo.")
         return
-    # Maintenance changed no row: an undo that names no publish means the newest of the others.
-    own = [each for each in log if not each.run_id.startswith(MAINTENANCE)] or log
+    # An undo that names no publish means the newest that changed rows: maintenance did not, nor a run without news.
+    own = [each for each in log if each.changes and not each.run_id.startswith(MAINTENANCE)] or log
     target = seq or own[0].seq
     if target > log[0].seq:
         raise UnknownPublish(seq=target, newest=log[0].seq)
@@ -158,12 +160,21 @@ def _insist_on_branch(name: str) -> None:
         raise click.UsageError("main is what refs branch off; `phlo ref list` names the refs")
 
 
-def _show(changes: Iterable[Change]) -> None:
-    rows = [(change.name, change.kind, _kind(change)) for change in changes]
+def _show(catalog: Catalog, changes: Iterable[Change]) -> None:
+    from phlo.inspect import rows_of
+
+    rows = [(change.name, change.kind, _kind(change), *rows_of(catalog, change)) for change in changes]
     if rows:
-        click.echo(table(rows, ["name", "kind", "change"]))
+        click.echo(table(rows, ["name", "kind", "change", "rows before", "rows after"], right=(3, 4)))
     else:
         click.echo("It changed nothing.")
+
+
+def _record(catalog: Catalog, change: Change) -> dict[str, Any]:
+    from phlo.inspect import rows_of
+
+    before, after = rows_of(catalog, change)
+    return {**asdict(change), "rows_before": before, "rows_after": after}
 
 
 def _kind(change: Change) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from phlo.cli.render import ConsoleReporter, cell, current_lake, dump, plural, say, table
 from phlo.declarations import parse_partition, today
-from phlo.errors import ChecksFailed
+from phlo.errors import PhloError
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -109,7 +109,7 @@ def backfill(
     _warn_of_the_future(work.days)
     say(f"⚡ Backfilling {' '.join(assets)}: {plural(len(work.days), 'day')}...")
     runs = []
-    with _alerts_checked(lake), _checks_shown():
+    with _alerts_checked(lake), _failure_shown():
         for each in run_backfill(lake, work, ConsoleReporter(), wait=not no_wait, parallel=parallel):
             runs.append(_record(each))
             if not as_json:
@@ -147,7 +147,7 @@ def _run(
     if any(ingestion.partitioned for ingestion in plan.ingestions):
         _warn_of_the_future(plan.partitions)
     say(f"⚡ Materializing {name}...")
-    with _alerts_checked(lake), _checks_shown():
+    with _alerts_checked(lake), _failure_shown():
         done = execute(lake, plan, ConsoleReporter(), wait=not no_wait, parallel=parallel)
     if as_json:
         click.echo(dump(_record(done)))
@@ -220,6 +220,14 @@ def _span(days: Sequence[dt.date]) -> str:
 
 
 def _show_run(run: Run) -> None:
+    loads = _loads_table(run)
+    if loads:
+        click.echo(loads)
+    for note in _notes(run):
+        click.echo(note)
+
+
+def _loads_table(run: Run) -> str:
     from phlo.load.write import summarize
 
     rows = [
@@ -234,10 +242,7 @@ def _show_run(run: Run) -> None:
         )
         for total in summarize(run.loads)
     ]
-    if rows:
-        click.echo(table(rows, ["table", "read", "new", "updated", "unchanged", "rejected", "repeated"]))
-    for note in _notes(run):
-        click.echo(note)
+    return table(rows, ["table", "read", "new", "updated", "unchanged", "rejected", "repeated"]) if rows else ""
 
 
 def _repeated(total: Load) -> int:
@@ -256,11 +261,16 @@ def _notes(run: Run) -> Sequence[str]:
     if run.checks:
         notes.append(f"{passed} of {plural(len(run.checks), 'check')} passed.")
     if run.published is not None:
-        changed = plural(len(run.published.changes), "table")
-        notes.append(f"Published {changed} as publish {run.published.seq}, {run.seconds:.1f} s.")
+        tables = len(run.published.changes)
+        what = f"Published {plural(tables, 'table')}" if tables else "Nothing changed, which was published"
+        notes.append(f"{what} as publish {run.published.seq}, {run.seconds:.1f} s.")
+    return [*notes, *_where_rejected(run)]
+
+
+def _where_rejected(run: Run) -> list[str]:
+    where = "" if run.published else f" --ref {run.ref}"
     rejected = sorted({load.table for load in run.loads if load.rows_rejected})
-    notes += [f"`phlo rejected show {name}` shows the rejected rows." for name in rejected]
-    return notes
+    return [f"`phlo rejected show {name}{where}` shows the rejected rows." for name in rejected]
 
 
 def transformed(result: TransformResult) -> list[str]:
@@ -288,12 +298,13 @@ def _record(run: Run) -> dict[str, Any]:
 
 
 @contextmanager
-def _checks_shown() -> Iterator[None]:
-    """Show up to five failing rows of each blocking check before the error itself."""
+def _failure_shown() -> Iterator[None]:
+    """Show what a run had loaded, and up to five failing rows of each blocking check, before the error itself."""
     try:
         yield
-    except ChecksFailed as error:
-        _show_failed(error)
+    except PhloError as error:
+        if "run" in error.values:
+            _show_failed(cast("Run", error.values["run"]))
         raise
 
 
@@ -310,9 +321,13 @@ def _alerts_checked(lake: Lake) -> Iterator[None]:
     check_after_run(lake, say)
 
 
-def _show_failed(error: ChecksFailed) -> None:
-    run = error.values["run"]
-    for result in run.checks:  # type: ignore[attr-defined]
+def _show_failed(run: Run) -> None:
+    from phlo.load.write import remarks
+
+    loads = _loads_table(run)
+    if loads:
+        say("\n".join([f"Loaded on {run.ref}, and not published:", loads, *remarks(run.loads), *_where_rejected(run)]))
+    for result in run.checks:
         if result.passed or not result.blocking:
             continue
         say(f"✗ {result.message}")

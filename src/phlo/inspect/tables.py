@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from phlo.errors import UnknownNamespace, UnknownTable, nearest
+from phlo.protocols import Pin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 
-    from phlo.protocols import Catalog, Pin, View
+    from phlo.protocols import Catalog, Change, View
 
 FREQUENCIES = {"hour": "hourly", "day": "daily", "month": "monthly", "year": "yearly"}
 
@@ -117,6 +118,17 @@ def history(catalog: Catalog, pin: Pin, name: str, limit: int | None = None) -> 
     if full in pin.views:
         return []
     return [_snapshot(each) for each in islice(_lineage(catalog.open_pinned(full, pin)), limit)]
+
+
+def rows_of(catalog: Catalog, change: Change) -> tuple[int | None, int | None]:
+    """Count the rows of a changed table before and after; None where it is not, and for views."""
+    if change.kind == "view":
+        return None, None
+    before, after = (
+        _info(catalog, Pin("", {change.name: location}), change.name).rows if location else None
+        for location in (change.before, change.after)
+    )
+    return before, after
 
 
 def resolve(pin: Pin, name: str) -> str:

@@ -42,7 +42,7 @@ def check_ref(
     return run_checks([*planned, *others], lake.engine, pin, partitions or {})
 
 
-def insist(results: Iterable[CheckResult], ref: str, warn: Callable[[str], None], **values: object) -> None:
+def insist(results: Iterable[CheckResult], ref: str, warn: Callable[[str], None]) -> None:
     """Say which checks failed without blocking; raise ``ChecksFailed`` where one blocks."""
     failed = [result for result in results if not result.passed]
     for result in failed:
@@ -50,7 +50,7 @@ def insist(results: Iterable[CheckResult], ref: str, warn: Callable[[str], None]
             warn(f"{result.message} (not blocking)")
     blocking = [result for result in failed if result.blocking]
     if blocking:
-        raise ChecksFailed(count=len(blocking), checks=", ".join(r.name for r in blocking), ref=ref, **values)
+        raise ChecksFailed(count=len(blocking), checks=", ".join(r.name for r in blocking), ref=ref)
 
 
 def check_by_hand(lake: Any, ref: str, say: Callable[[str], None]) -> None:
