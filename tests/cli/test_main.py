@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from phlo.cli.main import COMMANDS
+from phlo.cli.main import COMMANDS, main
+from phlo.cli.main import phlo as phlo_group
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,10 +59,53 @@ def test_every_command_and_option_is_explained(name: str) -> None:
         assert [p.name for p in each.params if isinstance(p, click.Option) and not p.help] == []
 
 
-def test_an_unknown_command_gets_the_nearest_one() -> None:
-    done = phlo("materialise", "x")
-    assert done.returncode == 2
-    assert "There is no command `materialise`; did you mean `materialize`?" in done.stderr
+@pytest.mark.parametrize(
+    ("arguments", "says", "command"),
+    [
+        (["materialise", "x"], "There is no command `materialise`; did you mean `materialize`?", "phlo"),
+        (["query"], "Missing argument `SQL`", "phlo query"),
+        (["run", "--partitio", "x"], "No such option `--partitio`. Did you mean `--partition`?", "phlo run"),
+        (["ref", "diff", "main"], "main is what refs branch off; `phlo ref list` names the refs", "phlo ref diff"),
+    ],
+)
+def test_wrong_arguments_are_an_error_like_any_other(
+    arguments: list[str], says: str, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = exit_code(arguments)
+    hint = f"hint: `{command} --help` shows what it takes"
+    assert (code, capsys.readouterr().err) == (2, f"error[wrong-arguments]: {says}\n{hint}\n")
+
+
+def test_the_bare_command_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code([]) == 2
+    assert "Usage: phlo [OPTIONS] COMMAND" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("raised", "says"),
+    [
+        (
+            OSError(28, "No space left on device", "/data/x"),
+            "error[system]: No space left on device: `/data/x`\nhint: ",
+        ),
+        (KeyError("sgv"), "error[internal]: KeyError: 'sgv'\nhint: run it again as `phlo --debug …`"),
+    ],
+)
+def test_what_nobody_foresaw_is_one_sentence_too(
+    raised: Exception, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(phlo_group, "main", fail)
+    assert exit_code(["history"]) == 1
+    assert capsys.readouterr().err.startswith(says)
+
+
+def exit_code(arguments: list[str]) -> int | str | None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    return stop.value.code
 
 
 def test_outside_a_project_there_is_an_error_with_a_hint_and_no_traceback(tmp_path: Path) -> None:

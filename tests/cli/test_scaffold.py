@@ -132,7 +132,7 @@ def test_create_workflow_with_options_asks_for_nothing_that_has_a_default(root: 
 def test_create_workflow_refuses_a_type_it_does_not_know_before_it_asks(root: Path) -> None:
     done = phlo("create-workflow", "--type", "foo", cwd=root)
     assert done.returncode == 2
-    assert "'foo' is not one of 'ingestion', 'quality'" in done.stderr
+    assert "`foo` is not one of `ingestion`, `quality`" in done.stderr
     assert done.stdout == ""
 
 

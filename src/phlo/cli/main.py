@@ -14,7 +14,7 @@ from typing import NoReturn
 import click
 
 from phlo import __version__
-from phlo.errors import PhloError, nearest
+from phlo.errors import InternalError, PhloError, SystemFailed, WrongArguments, nearest
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("phlo.cli.scaffold:init", "Make a new project."),
@@ -103,13 +103,15 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         code = _say("Interrupted.", INTERRUPTED)
     except Terminated:
         code = _say("Terminated.", TERMINATED)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code
+    except click.ClickException as error:
+        code = _tell(_wrong(error))
     except PhloError as error:
         if debug:
             raise
-        code = _say(_described(error), error.exit_code)
+        code = _tell(error)
     except BrokenPipeError:
         # The reader went away (`phlo query … | head`); Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -117,20 +119,25 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except Exception as error:  # the last line of defence: said in one sentence, shown whole by --debug
         if debug:
             raise
-        code = _say(_internal(error), 1)
+        code = _tell(_unforeseen(error))
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _described(error: PhloError) -> str:
+def _tell(error: PhloError) -> int:
     hint = f"\nhint: {error.next_step}" if error.next_step else ""
-    return f"error[{error.code}]: {error}{hint}"
+    return _say(f"error[{error.code}]: {error}{hint}", error.exit_code)
 
 
-def _internal(error: Exception) -> str:
+def _wrong(error: click.ClickException) -> PhloError:
+    context = getattr(error, "ctx", None)
+    detail = error.format_message().rstrip(".").replace("'", "`")  # as all other sentences quote
+    return WrongArguments(detail=detail, command=context.command_path if context else "phlo")
+
+
+def _unforeseen(error: Exception) -> PhloError:
     if isinstance(error, OSError) and error.errno is not None:
-        return f"error[system]: {error.strerror}: `{error.filename}`\nhint: `phlo doctor` looks at disk and permissions"
-    advice = "run it again as `phlo --debug …` and report what it shows"
-    return f"error[internal]: {type(error).__name__}: {error}\nhint: {advice}"
+        return SystemFailed(detail=error.strerror, file=error.filename)
+    return InternalError(kind=type(error).__name__, detail=error)
 
 
 def _say(message: str, code: int) -> int:

@@ -8,7 +8,8 @@ PhloError                     exit 1
 ├── CatalogError              refs, publishes, leases
 ├── QueryError                SQL that may not or can not run
 ├── OrchestrationError        runs without a ref, and the server
-└── TransformError            a dbt model failed
+├── TransformError            a dbt model failed
+└── SystemFailed, InternalError   nobody foresaw it
 
 Each leaf declares its ``code``, a ``message`` and a ``hint`` as templates over its values; the values stay
 readable as ``error.values``. The reference page of errors is generated from this module.
@@ -128,6 +129,7 @@ from phlo.errors.transform import (
     UnsupportedStatement,
     UntypedColumn,
 )
+from phlo.errors.unforeseen import InternalError, SystemFailed
 from phlo.errors.usage import (
     InvalidAnswer,
     InvalidDate,
@@ -141,6 +143,7 @@ from phlo.errors.usage import (
     UnknownRun,
     UnknownTemplate,
     UsageError,
+    WrongArguments,
 )
 
 __all__ = [
@@ -166,6 +169,7 @@ __all__ = [
     "DuplicateKey",
     "HistoryExpired",
     "HooksFailed",
+    "InternalError",
     "Interrupted",
     "InvalidAlerting",
     "InvalidAnswer",
@@ -227,6 +231,7 @@ __all__ = [
     "SourceUnreachable",
     "StagingFailed",
     "StepsFailed",
+    "SystemFailed",
     "TableLeased",
     "TooManyRejected",
     "TransformError",
@@ -253,5 +258,6 @@ __all__ = [
     "WorkflowExists",
     "WorkflowImportFailed",
     "WriteFailed",
+    "WrongArguments",
     "nearest",
 ]

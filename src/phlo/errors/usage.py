@@ -98,3 +98,11 @@ class UnknownRun(UsageError):
     code = "unknown-run"
     message = "There is no run `{name}`{nearest}"
     hint = "`phlo logs` names the runs; journals are kept for history_days"
+
+
+class WrongArguments(UsageError):
+    """A command, an option or an argument that the command line does not take."""
+
+    code = "wrong-arguments"
+    message = "{detail}"
+    hint = "`{command} --help` shows what it takes"
