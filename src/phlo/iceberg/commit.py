@@ -1,6 +1,6 @@
 """One snapshot that swaps files of a table.
 
-The only module that builds on what is private to PyIceberg, whose version pyproject.toml therefore pins.
+With ``metadata.py`` the only module that builds on what is private to PyIceberg, whose version is therefore pinned.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pyiceberg.table import Transaction
 from pyiceberg.table.snapshots import Operation
 from pyiceberg.table.update.snapshot import _ManifestMergeManager, _OverwriteFiles
 
+from phlo.iceberg.metadata import is_whole, updated
 from phlo.iceberg.parquet import remove
 
 if TYPE_CHECKING:
@@ -54,24 +55,22 @@ def swap(table: Table, rewrite: Rewrite, conflicts: BooleanExpression) -> None:
 
 
 class _Transaction(Transaction):
-    """PyIceberg's transaction, which copies all metadata each time it is asked for it: here once for each change.
-
-    A commit asks some twenty times, and a table of 200 snapshots takes 10 ms to copy.
-    """
-
-    _seen: tuple[object, object, TableMetadata] | None = None
+    """PyIceberg's transaction, which would copy all metadata each time it is asked for it."""
 
     @property
     def table_metadata(self) -> TableMetadata:
         """The metadata with the updates so far."""
-        base, updates = self._table.metadata, self._updates
-        if self._seen is None or self._seen[0] is not base or self._seen[1] is not updates:
-            self._seen = (base, updates, super().table_metadata)
-        return self._seen[2]
+        return updated(self._table.metadata, self._updates)
 
 
 class _Swap(_OverwriteFiles):
     """PyIceberg's overwrite, without its pile of manifests: it keeps those of which every file is gone for good."""
+
+    def _validate_concurrency(self) -> None:
+        """See what others have written since; of a table that was empty then, that is all of its history."""
+        if self._starting_snapshot_id is None and not is_whole(self._transaction.table_metadata):
+            raise ValidationException("its first snapshots are no longer listed")
+        super()._validate_concurrency()
 
     def _process_manifests(self, manifests: list[ManifestFile]) -> list[ManifestFile]:
         live = [manifest for manifest in manifests if self._is_live(manifest)]

@@ -16,7 +16,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionField, PartitionSpec
 from pyiceberg.serializers import FromInputFile, ToOutputFile
-from pyiceberg.table import Table
+from pyiceberg.table import StagedTable, Table
 from pyiceberg.table.locations import load_location_provider
 from pyiceberg.table.metadata import new_table_metadata
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
@@ -25,6 +25,7 @@ from pyiceberg.transforms import DayTransform, MonthTransform, Transform
 from phlo.errors import InvalidDeclaration, MissingTableFiles, ReadOnlyTable, nearest
 from phlo.iceberg import refs
 from phlo.iceberg.database import translated
+from phlo.iceberg.metadata import committed
 from phlo.iceberg.names import split
 from phlo.iceberg.tables import iceberg_schema
 from phlo.protocols import MAIN
@@ -88,18 +89,34 @@ class _RefTables(SqlCatalog):
     def __init__(self, database: Database, ref: str) -> None:
         MetastoreCatalog.__init__(self, ref)
         self.database, self.engine, self._schema_version = database, database.writer, "v1"
+        self._known: tuple[str, TableMetadata] | None = None
 
     def load_table(self, identifier: Any) -> Table:
         """Open a table by its pointer on the ref."""
         name = ".".join(self.identifier_to_tuple(identifier))
         with self.database.read() as connection:
             pointer = refs.lookup(connection, self.name, name, "table").pointer
-        return _table(self, name, pointer)
+        known = self._known[1] if self._known and self._known[0] == pointer else None
+        return _table(self, name, pointer, known)
 
     def commit_table(self, table: Table, requirements: Any, updates: Any) -> CommitTableResponse:
         """Commit by compare-and-swap of the pointer."""
+        self._known = (table.metadata_location, table.metadata)  # most often it need not be read again
         with translated(self.engine.url):
             return super().commit_table(table, requirements, updates)
+
+    def _update_and_stage_table(
+        self, current_table: Table | None, table_identifier: Any, requirements: Any, updates: Any
+    ) -> StagedTable:
+        """Say what the next metadata file holds, and where it goes."""
+        assert current_table is not None  # commit_table has just opened it
+        for requirement in requirements:
+            requirement.validate(current_table.metadata)
+        at = current_table.metadata_location
+        metadata = committed(current_table.metadata, updates, at)
+        places = load_location_provider(metadata.location, metadata.properties)
+        pointer = places.new_table_metadata_file_location(self._parse_metadata_version(at) + 1)
+        return StagedTable(table_identifier, metadata, pointer, current_table.io, catalog=self)
 
     def purge_table(self, identifier: Any) -> None:
         """Refuse: files may belong to other refs."""
@@ -118,9 +135,11 @@ class _ReadOnlyTables(NoopCatalog):
         raise ReadOnlyTable(name=".".join(table.name()), ref=self.name)
 
 
-def _table(catalog: _RefTables | _ReadOnlyTables, name: str, pointer: str) -> Table:
+def _table(
+    catalog: _RefTables | _ReadOnlyTables, name: str, pointer: str, metadata: TableMetadata | None = None
+) -> Table:
     try:
-        metadata = read_metadata(pointer)
+        metadata = metadata or read_metadata(pointer)
     except FileNotFoundError as error:
         raise MissingTableFiles(name=name, file=pointer) from error
     io = PyArrowFileIO(metadata.properties)
