@@ -12,12 +12,12 @@ from functools import lru_cache
 from phlo.engine.dialect import casts, comparisons, datetimes, functions, operators, queries, sqljson, strings
 from phlo.engine.dialect.functions import known_functions
 from phlo.engine.dialect.macros import macro_sql
-from phlo.engine.dialect.reader import deeply, parse
+from phlo.engine.dialect.reader import deeply, parse, read_once
 from phlo.engine.dialect.rules import translate
-from phlo.engine.dialect.tables import tables_in
+from phlo.engine.dialect.tables import tables_in, tables_named
 from phlo.engine.dialect.writer import write, write_as_read
 
-__all__ = ["MACROS", "known_functions", "parse", "tables_in", "to_duckdb"]
+__all__ = ["MACROS", "known_functions", "parse", "tables_in", "tables_named", "to_duckdb"]
 
 MACROS: str = macro_sql()
 """SQL that makes all macros on a DuckDB connection, each after those it calls."""
@@ -34,5 +34,5 @@ def to_duckdb(sql: str, dialect: str = "trino") -> str:
     >>> to_duckdb("SELECT approx_distinct(sgv) AS n FROM raw.entries")
     'SELECT count(DISTINCT "sgv") AS "n" FROM "raw"."entries"'
     """
-    tree = parse(sql, dialect)
+    tree = read_once(sql, dialect)
     return deeply(lambda: write_as_read(tree) if dialect == "duckdb" else write(translate(tree)), sql)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import threading
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -122,6 +123,12 @@ def parse(sql: str, dialect: str = "trino") -> Node:
     statement = statements[0]
     statement.meta[DIALECT] = dialect
     return statement
+
+
+@lru_cache(maxsize=64)
+def read_once(sql: str, dialect: str = "trino") -> Node:
+    """Parse one statement, or return the tree that it was parsed to just before: nobody may change it."""
+    return parse(sql, dialect)
 
 
 def _decimal_literal(this: Node, to: exp.DataType) -> exp.Cast:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from phlo.engine.dialect.reader import read_once
+
 if TYPE_CHECKING:
     from phlo.engine.dialect.nodes import Node
+
+
+@lru_cache(maxsize=1024)
+def tables_named(sql: str, dialect: str = "trino") -> tuple[str, ...]:
+    """List the tables that the text of a statement reads; a view's is asked for by each query on it.
+
+    >>> tables_named("SELECT sgv FROM raw.entries")
+    ('raw.entries',)
+    """
+    return tuple(tables_in(read_once(sql, dialect)))
 
 
 def tables_in(tree: Node) -> list[str]:
@@ -16,8 +29,7 @@ def tables_in(tree: Node) -> list[str]:
     Names that a WITH in scope defines are not tables. A name without a namespace that is none of those is returned as
     it is: no table has it.
 
-    >>> from phlo.engine.dialect.reader import parse
-    >>> tables_in(parse('WITH a AS (SELECT 1) SELECT * FROM a JOIN lake.Raw."Entries" e ON true'))
+    >>> tables_in(read_once('WITH a AS (SELECT 1) SELECT * FROM a JOIN lake.Raw."Entries" e ON true'))
     ['raw.entries']
     """
     found = (_name(table) for table in tree.find_all(exp.Table, bfs=False) if not _is_local(table))
