@@ -14,6 +14,7 @@ from phlo.plan import days_between, make_plan
 from phlo.profiles import Lake, open_lake
 from phlo.scaffold.init import init_project
 from phlo.scaffold.nightscout_server import NightscoutServer
+from phlo.transform.lineage import Column, read_lineage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +63,18 @@ def test_daily_metrics_are_those_of_the_reference(platform: Platform, shared: Pa
     for row, expected in zip(made, wanted, strict=True):
         for ours, theirs in METRICS.items():
             assert row[ours] == pytest.approx(float(expected[theirs]), abs=2e-9), (row["reading_date"], ours)
+
+
+def test_every_column_of_every_model_is_traced_to_the_readings_as_they_came(platform: Platform) -> None:
+    found = read_lineage(platform.lake)
+    assert {name: model.reason for name, model in found.models.items() if model.reason} == {}
+    mean = found.origins("gold.fct_daily_glucose_metrics", "avg_glucose_mg_dl")
+    assert [str(column) for column in mean] == ["raw.glucose_entries.sgv"]
+    ends = {
+        each.table for name, model in found.models.items() for c in model.columns for each in found.origins(name, c)
+    }
+    assert ends == {"raw.glucose_entries"}
+    assert Column("marts.mrt_glucose_overview", "avg_glucose_mg_dl") in found.uses("raw.glucose_entries", "sgv")
 
 
 def test_hours_add_up_to_the_days(platform: Platform) -> None:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
+from phlo.transform.lineage import Column, read_lineage
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -64,6 +66,8 @@ def test_the_spec_s_two_commands_each_publish_their_model(lake: Lake) -> None:
     done = as_a_user(lake, "run", "--models", "silver.fct_glucose_readings")
     assert "Published 1 table as publish 3" in done.stdout
     assert lake.query("select count(*) as n from silver.fct_glucose_readings").to_pylist() == [{"n": 288}]
+    origins = read_lineage(lake).origins("silver.fct_glucose_readings", "glucose_category")
+    assert origins == (Column("raw.glucose_entries", "sgv"),)
     assert lake.catalog.refs() == []
     assert {publish.run_id for publish in lake.catalog.publishes()[:2]} != {""}
 

@@ -13,6 +13,7 @@ import pytest
 
 from phlo.declarations import SilentReporter
 from phlo.errors import DataTestsFailed, DbtProjectBroken, DbtStopped, HooksFailed, ModelsFailed, ModelsSkipped
+from phlo.transform.lineage import Column, read_lineage
 from phlo.transform.models import data_tests
 from phlo.transform.results import NodeResult, TransformResult, raise_failures
 from phlo.transform.run import run_models
@@ -100,6 +101,29 @@ def test_data_tests_and_unit_tests_run_with_the_models(whole: Any) -> None:
         ("no_reading_is_impossible", "test", "pass"),
         ("readings_are_put_in_categories", "unit_test", "pass"),
     }
+
+
+def test_each_column_of_the_models_comes_from_columns_of_raw_tables(whole: Any, shared_lake: Lake) -> None:
+    found = read_lineage(shared_lake, whole[1])
+    sgv, models = (Column("raw.glucose_entries", "sgv"),), found.models
+    category = "silver.fct_glucose_readings", "glucose_category"
+    assert found.direct(*category) == (Column("bronze.stg_glucose_entries", "glucose_mg_dl"),)
+    assert found.origins(*category) == sgv
+    assert found.origins("marts.mrt_glucose_hourly_patterns", "time_in_range_pct") == sgv
+    assert found.origins("silver.latest_readings", "glucose_mg_dl") == sgv  # through an ephemeral model
+    assert found.origins("silver.glucose_history", "glucose_mg_dl") == sgv
+    assert found.origins("silver.glucose_history", "dbt_scd_id") == (Column("raw.glucose_entries", "_id"),)
+    assert models["marts.mrt_glucose_hourly_patterns"].parents == ("gold.readings_per_hour",)
+    assert "bronze.devices" not in models  # a seed
+    assert [str(column) for column in found.uses("raw.glucose_entries", "date")] == [
+        "bronze.stg_glucose_entries.reading_timestamp",
+        "gold.readings_per_hour.hour_of_day",
+        "marts.mrt_glucose_hourly_patterns.hour_of_day",
+        "silver.fct_glucose_readings.day_of_week",
+        "silver.fct_glucose_readings.hour_of_day",
+        "silver.fct_glucose_readings.reading_timestamp",
+        "silver.latest_readings.reading_timestamp",
+    ]
 
 
 def test_seeds_have_the_types_of_their_values_or_those_asked_for(whole: Any, shared_lake: Lake) -> None:

@@ -146,7 +146,7 @@ def _tests(manifest: Any, project: Project, compiled: Mapping[str, str]) -> list
         DataTest(
             name=node.name,
             unique_id=node.unique_id,
-            tables=tuple(dict.fromkeys(_tables_above(node, manifest))),
+            tables=tuple(dict.fromkeys(tables_above(node, manifest))),
             path=_path(node, project),
             severity=str(node.config.severity).lower(),
             description=node.description,
@@ -178,7 +178,7 @@ def _depth(unique_id: str, nodes: Mapping[str, Any], known: dict[str, int] | Non
 
 
 def _model(node: Any, manifest: Any, project: Project, tests: Sequence[DataTest]) -> Model:
-    parents = dict.fromkeys(_tables_above(node, manifest))
+    parents = dict.fromkeys(tables_above(node, manifest))
     sources = [unique_id for unique_id in _reached(node, manifest) if unique_id in manifest.sources]
     table = f"{node.schema}.{node.alias}"
     return Model(
@@ -203,7 +203,8 @@ def _path(node: Any, project: Project) -> str:
     return str(file.relative_to(project.root)) if file.is_relative_to(project.root) else str(file)
 
 
-def _tables_above(node: Any, manifest: Any) -> Iterator[str]:
+def tables_above(node: Any, manifest: Any) -> Iterator[str]:
+    """The tables and views that a node of dbt's is made from; an ephemeral model stands for its own."""
     for unique_id in _reached(node, manifest):
         if unique_id in manifest.sources:
             source = manifest.sources[unique_id]

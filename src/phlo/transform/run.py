@@ -38,7 +38,7 @@ def run_models(
         _, early = due_tests(lake, ref, {model.table for model in chosen})
         args += ["--exclude", *(test.name for test in early)] if early else []
     args += ["--full-refresh"] if full_refresh else []
-    return _invoke(lake, ref, "build", *args, progress=_Progress(reporter, len(chosen)))
+    return _invoke(lake, ref, "build", *args, reporter=reporter, progress=_Progress(reporter, len(chosen)))
 
 
 def test_changes(lake: Any, ref: str, done: TransformResult | None = None) -> TransformResult | None:
@@ -61,13 +61,25 @@ def test_changes(lake: Any, ref: str, done: TransformResult | None = None) -> Tr
     return (done or TransformResult()) + found
 
 
-def _invoke(lake: Any, ref: str, command: str, *args: str, progress: _Progress | None = None) -> TransformResult:
+def _invoke(
+    lake: Any,
+    ref: str,
+    command: str,
+    *args: str,
+    reporter: Reporter | None = None,
+    progress: _Progress | None = None,
+) -> TransformResult:
     from phlo.transform.dbt import invoke
+    from phlo.transform.lineage import keep_lineage
 
     project = lake.project
     folder = relative(str(project.dbt), project.root)
-    with using(Session(lake.catalog, lake.engine, ref, project.settings.dialect, folder)):
+    session = Session(lake.catalog, lake.engine, ref, project.settings.dialect, folder)
+    with using(session):
         outcome = invoke(project, command, *args, callbacks=(progress,) if progress else ())
+    trouble = keep_lineage(session, project.state)
+    if trouble and reporter:
+        reporter.warn(trouble)
     result = collect(lake, ref, outcome.result.results)
     raise_failures(result, ref, project)
     if not outcome.success:

@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Compiled:
+    """What dbt made of a model, a snapshot's own columns among it."""
+
+    table: str
+    code: str
+    language: str = "sql"
+    parents: tuple[str, ...] = ()
+    """The tables and views that dbt knows it to read."""
+
+
+@dataclass(frozen=True)
 class Session:
     """One ref of a lake, as dbt sees it."""
 
@@ -33,6 +44,8 @@ class Session:
     """The dbt project's folder, as files in it are to be named; empty: from there."""
     scratch: dict[str, View] = field(default_factory=dict)
     """What dbt takes for temporary tables: queries that this session alone sees under a name."""
+    built: dict[str, Compiled] = field(default_factory=dict)
+    """By table or view the models that were built."""
     _working: set[Any] = field(default_factory=set)
     """The engine's connections that are open now."""
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -23,6 +23,7 @@ from phlo.transform.session import tables_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from phlo.protocols import Pin
     from phlo.transform.constraints import Constraint
     from phlo.transform.session import Session
 
@@ -128,7 +129,11 @@ def drop(session: Session, name: str) -> None:
 
 def columns(session: Session, name: str) -> tuple[tuple[str, str], ...]:
     """List a relation's columns with Trino's names of their types; none, where there is no such relation."""
-    pin = session.pin()
+    return columns_at(session, name, session.pin())
+
+
+def columns_at(session: Session, name: str, pin: Pin) -> tuple[tuple[str, str], ...]:
+    """List a relation's columns as a pin has it."""
     if name in pin.tables:
         return columns_of(session.catalog.open_pinned(name, pin).schema())
     view = pin.views.get(name)

@@ -22,6 +22,7 @@ from typing import Any
 
 from phlo.errors import PhloError, PublishConflict
 from phlo.protocols import MAIN
+from phlo.transform.lineage import keep_lineage
 from phlo.transform.session import Session, current
 
 OpenLake = Callable[[Path], Any]
@@ -132,6 +133,9 @@ def end(say: Callable[[str], None]) -> None:
     stopped, failed = sys.exception() is not run.before, _failed(run)
     run.run_id = ""
     with run.leases:
+        trouble = keep_lineage(run.session, run.lake.project.state)
+        if trouble:
+            say(trouble)
         if run.kept:
             say(f"Written to `{ref}`, which is not published; `phlo ref diff {ref}` shows what differs from main")
         elif not catalog.diff(ref) and not stopped and not (failed and run.command != "test"):

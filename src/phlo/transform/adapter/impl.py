@@ -21,8 +21,9 @@ from phlo.transform.adapter.connections import PhloConnectionManager
 from phlo.transform.adapter.relation import PhloRelation
 from phlo.transform.constraints import read_constraints
 from phlo.transform.increment import Increment, increment
+from phlo.transform.models import tables_above
 from phlo.transform.seed import seed
-from phlo.transform.session import current
+from phlo.transform.session import Compiled, current
 from phlo.transform.snapshot import snapshot
 from phlo.transform.statements import comment
 
@@ -114,6 +115,14 @@ class PhloAdapter(SQLAdapter):
         logger.info(message)
 
     # ── what materializations write ──────────────────────────────────────────────────────────────────────
+
+    @available.parse_none
+    def built(self, relation: PhloRelation, code: str, model: dict[str, Any]) -> None:
+        """Take note of a model that was built as what it was: where its columns come from is told by that."""
+        manifest, language = self._macro_resolver, str(model.get("language") or "sql")
+        node = manifest.nodes.get(model["unique_id"]) if language == "python" else None
+        parents = tuple(dict.fromkeys(tables_above(node, manifest))) if node else ()
+        byhand.session().built[relation.table_name] = Compiled(relation.table_name, code, language, parents)
 
     @available.parse_none
     def write_table(

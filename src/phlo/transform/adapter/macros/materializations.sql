@@ -6,6 +6,7 @@
   {{ run_hooks(pre_hooks) }}
   {{ phlo__check_contract() }}
   {%- do store_result('main', response=adapter.write_table(target, compiled_code, config.get('partition_by'), model)) -%}
+  {%- do adapter.built(target, compiled_code, model) -%}
   {%- do apply_grants(target, config.get('grants'), should_revoke=false) -%}
   {%- do persist_docs(target, model) -%}
   {{ run_hooks(post_hooks) }}
@@ -18,6 +19,7 @@
   {{ run_hooks(pre_hooks) }}
   {{ phlo__check_contract() }}
   {%- do store_result('main', response=adapter.write_view(target, compiled_code)) -%}
+  {%- do adapter.built(target, compiled_code, model) -%}
   {%- do apply_grants(target, config.get('grants'), should_revoke=false) -%}
   {%- do persist_docs(target, model) -%}
   {{ run_hooks(post_hooks) }}
@@ -46,6 +48,7 @@
     }, model) -%}
   {%- endif -%}
   {%- do store_result('main', response=response) -%}
+  {%- do adapter.built(target, compiled_code, model) -%}
   {%- do apply_grants(target, config.get('grants'), should_revoke=false) -%}
   {%- do persist_docs(target, model) -%}
   {{ run_hooks(post_hooks) }}
@@ -81,6 +84,7 @@
     {%- set response = adapter.write_snapshot(target, changes, columns) -%}
   {%- endif -%}
   {%- do store_result('main', response=response) -%}
+  {%- do adapter.built(target, build_snapshot_table(strategy, compiled_code), model) -%}
   {%- do apply_grants(target, config.get('grants'), should_revoke=false) -%}
   {%- do persist_docs(target, model) -%}
   {{ run_hooks(post_hooks) }}
