@@ -312,6 +312,8 @@ def test_a_locked_connection_can_still_spill(lake: DuckDBEngine) -> None:
     with small.connect() as con:
         sql = "SELECT count(*) FROM (SELECT DISTINCT i, md5(CAST(i AS VARCHAR)) FROM range(1_500_000) t(i))"
         assert con.execute(sql).fetchall() == [(1_500_000,)]
+    assert [file.name for file in lake.temp.rglob("*") if file.is_file() and file.stat().st_size] == []
+    del small
     assert list(lake.temp.iterdir()) == []
 
 

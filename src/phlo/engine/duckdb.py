@@ -1,6 +1,6 @@
 """The embedded engine: DuckDB reads pinned Iceberg tables and views, and writes go through file-level merges.
 
-Each query has a connection of its own, on which only the tables it names are bound and everything else is locked:
+Each query has names of its own, of just the tables that it reads, and everything else is locked:
 no files outside the warehouse, no settings, no extensions.
 """
 
@@ -10,6 +10,8 @@ import os
 import re
 import shutil
 import threading
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -17,9 +19,10 @@ import pyarrow as pa
 
 from phlo.engine.define import define
 from phlo.engine.describe import answer, take_explain
-from phlo.engine.dialect import MACROS, parse, tables_in, to_duckdb
+from phlo.engine.dialect import parse, tables_in, to_duckdb
 from phlo.engine.failure import explained
 from phlo.engine.guard import check_read_only
+from phlo.engine.instance import Instance
 from phlo.errors import QueryFailed, UnknownTable, nearest
 from phlo.iceberg.interrupts import stoppable
 from phlo.iceberg.tables import PARTITION_COLUMN, as_pattern, evolve, scan_sql, within_sql
@@ -27,7 +30,7 @@ from phlo.iceberg.types import literal, quoted
 from phlo.protocols import MAIN, Written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -46,6 +49,7 @@ class DuckDBEngine:
         self.catalog = catalog
         self.settings = settings
         self.temp = temp
+        self._instance = Instance(partial(_locked, catalog.warehouse, settings, temp))
 
     def query(self, sql: str, pin: Pin) -> pa.Table:
         """Run one read-only statement in the project's dialect.
@@ -59,7 +63,7 @@ class DuckDBEngine:
         explain, query = take_explain(sql)
         tree = parse(query, dialect)
         check_read_only(tree)
-        with self.connect(macros="") as con:
+        with self.connect() as con:
             self.bind(con, tables_in(tree), pin)
             statement = to_duckdb(query, dialect)
             define(con, statement)
@@ -68,7 +72,7 @@ class DuckDBEngine:
 
     def read(self, name: str, pin: Pin, *, columns: Sequence[str] = (), partitions: Sequence[date] = ()) -> pa.Table:
         """Read a table's or view's rows, or just some columns and partitions of it."""
-        with self.connect(macros="") as con:
+        with self.connect() as con:
             if name not in pin.views:
                 self._record_reads(pin, [name])
                 select = scan_sql(self.catalog.open_pinned(name, pin), columns, partitions, con)
@@ -111,33 +115,15 @@ class DuckDBEngine:
         """What one write may use of the machine, with a folder of its own to spill to."""
         from phlo.iceberg import merge
 
-        return merge.Limits(write_memory(self.settings.memory_limit), self.settings.threads, self._spill())
+        return merge.Limits(write_memory(self.settings.memory_limit), self.settings.threads, _spill(self.temp))
 
     # ── connections ──────────────────────────────────────────────────────────────────────────────────────
 
-    def connect(self, macros: str = MACROS) -> DuckDBPyConnection:
-        """Open a connection that speaks the dialect's macros, in UTC, and reaches nothing but the warehouse."""
-        spill = self._spill()
-        config = {
-            "memory_limit": self.settings.memory_limit,
-            "temp_directory": str(spill),
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            "allow_community_extensions": "false",
-            "python_enable_replacements": "false",
-        }
-        if self.settings.threads:
-            config["threads"] = str(self.settings.threads)
-        con = duckdb.connect(config=config)
-        con.execute("SET TimeZone = 'UTC'")
-        con.execute("SET enable_progress_bar = false")  # in notebooks it goes to stdout, and an interrupt then hangs
-        con.execute(macros)
-        folders = [str(self.catalog.warehouse), str(spill)]
-        allowed = ", ".join(literal(spelling) for path in folders for spelling in {path, as_pattern(path)})
-        con.execute(f"SET allowed_directories = [{allowed}]")
-        con.execute("SET enable_external_access = false")
-        con.execute("SET lock_configuration = true")
-        return con
+    @contextmanager
+    def connect(self) -> Iterator[DuckDBPyConnection]:
+        """Yield a connection with names of its own, in UTC, that reaches nothing but the warehouse."""
+        with self._instance.connected() as con:
+            yield con
 
     def bind(self, con: DuckDBPyConnection, names: Iterable[str], pin: Pin) -> None:
         """Make a pin's tables and views, and what these views read, known to a connection under their names.
@@ -172,20 +158,11 @@ class DuckDBEngine:
         if pin.ref != MAIN:
             self.catalog.record_reads(pin.ref, names)
 
-    def _spill(self) -> Path:
-        """A folder of this connection's own (DuckDB makes it when it spills); those of dead processes are removed."""
-        self.temp.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in self.temp.iterdir():
-            owner = folder.name.partition("-")[0]
-            if owner.isdigit() and not _lives(int(owner)):
-                shutil.rmtree(folder, ignore_errors=True)
-        return self.temp / f"{os.getpid()}-{threading.get_ident()}-{os.urandom(4).hex()}"
-
     def _schema(self, name: str, pin: Pin) -> pa.Schema:
         """The columns of a table or view."""
         if name in pin.tables:
             return self.catalog.open_pinned(name, pin).schema().as_arrow()
-        with self.connect(macros="") as con:
+        with self.connect() as con:
             self.bind(con, [name], pin)
             return run(con, f"SELECT * FROM {_quoted_name(name)} LIMIT 0", "").schema
 
@@ -219,6 +196,41 @@ def write_memory(limit: str) -> str:
         return limit
     megabytes = float(found[1]) * {"M": 1, "G": 1_000, "T": 1_000_000}[found[2].upper()]
     return f"{max(megabytes / 5, min(megabytes, 400)):.0f}MB"
+
+
+def _locked(warehouse: str, settings: Settings, temp: Path) -> DuckDBPyConnection:
+    """Open a DuckDB that reads the warehouse, writes what it spills, and reaches nothing else."""
+    spill = _spill(temp)
+    config = {
+        "memory_limit": settings.memory_limit,
+        "temp_directory": str(spill),
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "allow_community_extensions": "false",
+        "python_enable_replacements": "false",
+        "enable_external_file_cache": "false",  # the system keeps what was read
+    }
+    if settings.threads:
+        config["threads"] = str(settings.threads)
+    con = duckdb.connect(config=config)
+    con.execute("SET GLOBAL TimeZone = 'UTC'")
+    con.execute("SET GLOBAL parquet_metadata_cache = true")  # a table's files never change
+    folders = [warehouse, str(spill)]
+    allowed = ", ".join(literal(spelling) for path in folders for spelling in {path, as_pattern(path)})
+    con.execute(f"SET allowed_directories = [{allowed}]")
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
+    return con
+
+
+def _spill(temp: Path) -> Path:
+    """A folder for one DuckDB alone, which makes it when it spills; those of dead processes are removed."""
+    temp.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in temp.iterdir():
+        owner = folder.name.partition("-")[0]
+        if owner.isdigit() and not _lives(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+    return temp / f"{os.getpid()}-{threading.get_ident()}-{os.urandom(4).hex()}"
 
 
 def run(con: DuckDBPyConnection, statement: str, sql: str) -> pa.Table:

@@ -67,19 +67,17 @@ class Session:
     @contextmanager
     def reading(self, names: Iterable[str]) -> Iterator[Any]:
         """Yield a DuckDB connection in which these tables and views stand open."""
-        con = self.engine.connect()
-        with self._lock:
-            if self._stopped.is_set():
-                con.close()
-                raise Interrupted()
-            self._working.add(con)
-        try:
-            self.engine.bind(con, list(names), self.pin())
-            yield con
-        finally:
+        with self.engine.connect() as con:
             with self._lock:
-                self._working.discard(con)
-                con.close()
+                if self._stopped.is_set():
+                    raise Interrupted()
+                self._working.add(con)
+            try:
+                self.engine.bind(con, list(names), self.pin())
+                yield con
+            finally:
+                with self._lock:
+                    self._working.discard(con)
 
     def interrupt(self) -> None:
         """Stop what runs now in other threads, and let nothing begin: returns when all have stopped.
@@ -104,9 +102,9 @@ class Session:
 
 def tables_of(sql: str, dialect: str) -> list[str]:
     """List the tables and views that a query names."""
-    from phlo.engine.dialect import parse, tables_in
+    from phlo.engine.dialect import tables_named
 
-    return tables_in(parse(sql, dialect))
+    return list(tables_named(sql, dialect))
 
 
 _dbt = threading.Lock()

@@ -6,6 +6,7 @@ Python costs about a microsecond a row and more: what a macro can do is one.
 from __future__ import annotations
 
 import re
+import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NAME = re.compile(r"\bphlo_py_\w+")
+_KNOWN = "SELECT 1 FROM duckdb_functions() WHERE function_name = ?"
+_ONE_AT_A_TIME = threading.Lock()  # all connections to one DuckDB share its functions
 
 
 class Function(NamedTuple):
@@ -70,7 +73,7 @@ def register(con: Any, sql: str) -> None:
     for name in needed(sql):
         module, arguments, returns, takes_null = FUNCTIONS[name]
         function = getattr(import_module(f"{__name__}.{module}"), name)
-        if con.execute("SELECT 1 FROM duckdb_functions() WHERE function_name = ?", [f"phlo_py_{name}"]).fetchone():
-            continue
         handling = "special" if takes_null else "default"
-        con.create_function(f"phlo_py_{name}", function, list(arguments), returns, null_handling=handling)
+        with _ONE_AT_A_TIME:
+            if not con.execute(_KNOWN, [f"phlo_py_{name}"]).fetchall():
+                con.create_function(f"phlo_py_{name}", function, list(arguments), returns, null_handling=handling)
