@@ -164,6 +164,7 @@ def test_create_workflow_outside_a_project_is_an_error(tmp_path: Path) -> None:
     assert "error[no-project]" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_new_project_and_what_is_created_in_it_pass_their_tests(root: Path) -> None:
     quality = ("--type", "quality", "--domain", "nightscout", "--table", "glucose_entries", "--unique-key", "_id")
     phlo("create-workflow", *OPTIONS, cwd=root)
@@ -196,6 +197,7 @@ def test_a_domains_tests_run_alone_with_options_for_pytest(root: Path) -> None:
     assert "1 passed" in phlo("test", "tests/test_weather.py::test_a", cwd=root).stdout
 
 
+@pytest.mark.slow
 def test_a_domains_folder_of_tests_counts(root: Path) -> None:
     (root / "tests" / "weather").mkdir()
     (root / "tests" / "weather" / "test_x.py").write_text("def test_a(): pass\n")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.conftest import Shop
 
@@ -60,6 +62,7 @@ def test_a_second_run_on_one_table_says_for_whom_it_waits_and_loses_nothing(shop
         process.communicate()
 
 
+@pytest.mark.slow
 def test_two_runs_on_two_tables_both_publish(shop: Shop) -> None:
     begin(shop)
     first = shop.start("materialize", "slow", "--partition", "2024-01-20")
@@ -71,6 +74,7 @@ def test_two_runs_on_two_tables_both_publish(shop: Shop) -> None:
     assert [len(publish["changes"]) for publish in shop.call("history", "--json").records] == [1, 1]
 
 
+@pytest.mark.slow
 def test_a_run_that_waits_for_one_that_is_killed_goes_on(shop: Shop) -> None:
     begin(shop)
     first = shop.start("materialize", "slow", "--partition", "2024-01-20")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from phlo.scaffold.nightscout_server import NightscoutServer
 
-pytestmark = pytest.mark.xdist_group("building")  # one worker makes the project that the tests share
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("building")]  # one worker makes what they share
 
 DAY = "2024-01-20"
 PACKAGE = Path(phlo.__file__).parent
