@@ -50,6 +50,7 @@ class DuckDBEngine:
         self.settings = settings
         self.temp = temp
         self._instance = Instance(partial(_locked, catalog.warehouse, settings, temp))
+        self._writes = Instance(partial(_for_writes, settings, temp))
 
     def query(self, sql: str, pin: Pin) -> pa.Table:
         """Run one read-only statement in the project's dialect.
@@ -112,10 +113,10 @@ class DuckDBEngine:
         return merge.replace(table, rows, partitions if dated else (), limits=limits)
 
     def limits(self) -> merge.Limits:
-        """What one write may use of the machine, with a folder of its own to spill to."""
+        """The DuckDB that all writes of this engine share, and with it what they may use of the machine."""
         from phlo.iceberg import merge
 
-        return merge.Limits(write_memory(self.settings.memory_limit), self.settings.threads, _spill(self.temp))
+        return merge.Limits(connect=self._writes.connected)
 
     # ── connections ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -242,6 +243,13 @@ def run(con: DuckDBPyConnection, statement: str, sql: str) -> pa.Table:
 def _rows(con: DuckDBPyConnection, statement: str) -> pa.Table:
     relation = con.sql(statement)
     return relation.to_arrow_table() if relation is not None else pa.table({})
+
+
+def _for_writes(settings: Settings, temp: Path) -> DuckDBPyConnection:
+    from phlo.iceberg import merge
+
+    limits = merge.Limits(write_memory(settings.memory_limit), settings.threads, _spill(temp))
+    return duckdb.connect(config=merge.settings(limits))
 
 
 def _create_view(con: DuckDBPyConnection, name: str, select: str, sql: str) -> None:
