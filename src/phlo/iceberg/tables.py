@@ -17,6 +17,7 @@ from pyiceberg.schema import Schema
 
 from phlo.declarations import SYSTEM_COLUMNS
 from phlo.errors import AmbiguousColumn, SchemaMismatch, UnknownColumn, UnreadableDeletes, nearest
+from phlo.iceberg.manifests import plan_files
 from phlo.iceberg.types import duckdb_type, iceberg_type, literal, quoted
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def plan(table: Table, partitions: Sequence[date] = ()) -> list[FileScanTask]:
     Raises ``UnreadableDeletes`` for what neither PyIceberg nor DuckDB could read right.
     """
     try:
-        return list(table.scan(row_filter=within(partitions)).plan_files())
+        return plan_files(table, within(partitions))
     except ValueError as error:
         if "equality deletes" not in str(error):
             raise
