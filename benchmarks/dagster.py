@@ -80,7 +80,7 @@ def by_dagster(days: int) -> dict[str, float]:
 
         from phlo.orchestration.definitions import definitions
         from phlo.orchestration.instance import open_instance
-        from phlo.orchestration.plans import RANGE_TAGS
+        from phlo.orchestration.tags import RANGE_TAGS
         from phlo.profiles import open_lake
 
         lake = open_lake(root)
@@ -100,9 +100,10 @@ def shown(days: int) -> dict[str, float]:
     with project() as root:
         from phlo.declarations import SilentReporter
         from phlo.orchestration.instance import open_instance
+        from phlo.orchestration.jobs import served_code
         from phlo.orchestration.journals import Reader
         from phlo.orchestration.place import VARIABLE
-        from phlo.orchestration.server import workspace
+        from phlo.orchestration.workspace import workspace
         from phlo.pipeline import execute
         from phlo.plan import make_plan
         from phlo.profiles import open_lake
@@ -111,7 +112,7 @@ def shown(days: int) -> dict[str, float]:
         lake = open_lake(root)
         execute(lake, make_plan(lake, ["readings"], _days(days)), SilentReporter())
         with open_instance(lake.project) as instance, workspace(instance) as context, Clock() as clock:
-            assert Reader(lake, instance, context).read() == 1
+            assert Reader(lake).read(instance, lambda: served_code(context)) == 1
     return clock.took
 
 

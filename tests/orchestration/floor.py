@@ -64,10 +64,9 @@ class Floor:
         return f"{event.message} {error.message if error else ''}"
 
     def resume(self, failed: JobExecutionResult, steps: list[str]) -> JobExecutionResult:
-        """Re-execute the failed steps of a run, as the UI's "from failure" does."""
+        """Re-execute the failed steps of a run, as the UI's "from failure" does: the tags are inherited."""
         job = self.job
-        tags = {**failed.dagster_run.tags, "dagster/is_resume_retry": "true"}
-        tags = {name: value for name, value in tags.items() if not name.startswith("phlo/")}
+        tags = {**self.tags(failed), "dagster/is_resume_retry": "true"}
         run = self.instance.create_run_for_job(
             job,
             execution_plan=create_execution_plan(job, step_keys_to_execute=steps),
@@ -76,6 +75,12 @@ class Floor:
             root_run_id=failed.run_id,
         )
         return self.execute(run)
+
+    def tags(self, result: JobExecutionResult) -> dict[str, str]:
+        """The tags that are on a run now."""
+        run = self.instance.get_run_by_id(result.run_id)
+        assert run is not None
+        return dict(run.tags)
 
     @property
     def job(self) -> Any:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import os
 import socket
+import subprocess
+import sys
 import time
 import urllib.request
 from contextlib import closing, contextmanager
@@ -12,17 +16,52 @@ from typing import TYPE_CHECKING, Any
 
 from floor import DAY, floor_of
 
-from phlo.orchestration.branch import PID_TAG
+from phlo.orchestration.tags import PID_TAG
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.conftest import Shop
 
+PLATFORM = "phlo.orchestration.code_location"
 LAUNCH = """
 mutation Launch($run: ExecutionParams!) {
   launchRun(executionParams: $run) {
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}
+"""
+
+PARTITIONS = """
+query Partitions($asset: AssetKeyInput!) {
+  assetNodeOrError(assetKey: $asset) {
+    ... on AssetNode {
+      assetPartitionStatuses {
+        ... on TimePartitionStatuses { ranges { startKey endKey status } }
+      }
+    }
+  }
+}
+"""
+LOG = """
+query Log($run: ID!) {
+  logsForRun(runId: $run) { ... on EventConnection { events { ... on MessageEvent { message } } } }
+}
+"""
+RUN = """
+query Run($run: ID!) {
+  runOrError(runId: $run) {
+    ... on Run { status tags { key value } assetSelection { path } executionPlan { steps { key } } }
+  }
+}
+"""
+
+REEXECUTE = """
+mutation Again($parent: String!) {
+  launchRunReexecution(reexecutionParams: {parentRunId: $parent, strategy: ALL_STEPS}) {
+    __typename
     ... on LaunchRunSuccess { run { runId } }
     ... on PythonError { message }
   }
@@ -47,16 +86,36 @@ class Served:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)["data"]
 
-    def launch(self, asset: str, day: str = DAY) -> str:
+    def partitions(self, *asset: str) -> set[str]:
+        """The partitions that the asset's page shows as materialized."""
+        found = self.ask(PARTITIONS, asset={"path": list(asset)})["assetNodeOrError"]
+        return {day for each in found["assetPartitionStatuses"]["ranges"] for day in _days(each)}
+
+    def log(self, run_id: str) -> list[str]:
+        """What the run's page shows."""
+        found = self.ask(LOG, run=run_id)["logsForRun"]["events"]
+        return [str(event["message"]) for event in found]
+
+    def run(self, run_id: str) -> Any:
+        """A run as its page has it."""
+        return self.ask(RUN, run=run_id)["runOrError"]
+
+    def launch(self, *assets: str, day: str = DAY) -> str:
         """Press "Materialize" for one partition."""
         job = {"repositoryName": "__repository__", "repositoryLocationName": self.name, "pipelineName": "__ASSET_JOB"}
         run = {
-            "selector": {**job, "assetSelection": [{"path": [asset]}]},
+            "selector": {**job, "assetSelection": [{"path": [asset]} for asset in assets]},
             "mode": "default",
             "executionMetadata": {"tags": [{"key": "dagster/partition", "value": day}]},
         }
         found: str = self.ask(LAUNCH, run=run)["launchRun"]["run"]["runId"]
         return found
+
+    def reexecute(self, run_id: str) -> str:
+        """Press "Re-execute all"."""
+        found = self.ask(REEXECUTE, parent=run_id)["launchRunReexecution"]
+        assert "run" in found, found
+        return str(found["run"]["runId"])
 
     def status(self, run_id: str) -> str:
         """How a run is."""
@@ -100,7 +159,34 @@ def served(shop: Shop, *options: str, name: str = "shop") -> Iterator[Served]:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = shop.start("dev", "--port", str(port), *options)
+    with serving(shop.start("dev", "--port", str(port), *options), port, name) as server:
+        yield server
+
+
+@contextmanager
+def dagsters_own(shop: Shop, home: Path, *code: str) -> Iterator[Served]:
+    """Start Dagster's server as somebody does who has one already: an instance of its own, elsewhere."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    home.mkdir()
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dagster", "dev", *(code or ("-m", PLATFORM)), "-p", str(port), "-h", "127.0.0.1"],
+        cwd=shop.root,
+        env={**os.environ, "DAGSTER_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    with serving(process, port, PLATFORM) as server:
+        yield server
+
+
+@contextmanager
+def serving(process: subprocess.Popen[str], port: int, name: str) -> Iterator[Served]:
+    """Wait until a server answers, and end it whatever happens."""
     server = Served(process, port, name)
     try:
         server.wait(lambda: process.poll() is not None or answers(port))
@@ -118,3 +204,11 @@ def answers(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _days(found: Any) -> Iterator[str]:
+    if found["status"] == "MATERIALIZED":
+        day, last = (dt.date.fromisoformat(found[end]) for end in ("startKey", "endKey"))
+        while day <= last:
+            yield day.isoformat()
+            day += dt.timedelta(days=1)

@@ -100,6 +100,16 @@ def test_models_hang_below_what_they_read_and_dbts_tests_are_checks(glucose: Flo
     assert graph.get(key(MODELS[1])).group_name == "silver"
     names = {check.name for check in graph.asset_check_keys if check.asset_key == key(MODELS[1])}
     assert any(name.startswith("unique_") for name in names)
+    about = graph.get(key(MODELS[1])).metadata
+    described = {column.name: column.description for column in about["dagster/column_schema"].columns}
+    assert described["glucose_category"]
+    assert "```sql" in about["SQL"].value
+    assert "stg_glucose_entries" in about["SQL"].value
+    (code,) = about["dagster/code_references"].code_references
+    assert code.file_path == str(glucose.shop.root / about["declared in"])
+    raw = {each.name: each for each in graph.get(AssetKey("glucose_entries")).metadata["dagster/column_schema"].columns}
+    assert (raw["sgv"].type, raw["sgv"].constraints.nullable) == ("int64", False)
+    assert raw["sgv"].constraints.other == ["1-1000"]
 
 
 @pytest.mark.slow
@@ -118,6 +128,9 @@ def test_loading_and_transforming_is_one_publish_all_fresh_with_every_check_told
     assert found is not None and found.asset_materialization is not None
     assert found.asset_materialization.metadata["publish"].value == publish.seq
     assert found.asset_materialization.metadata["rows"].value > 200  # type: ignore[operator]
+    about = {name: entry.value for name, entry in found.asset_materialization.metadata.items()}
+    assert about["dagster/row_count"] == about["rows"]
+    assert {column.name: column.type for column in about["dagster/column_schema"].columns}["glucose_mg_dl"] == "long"
 
 
 @pytest.mark.slow

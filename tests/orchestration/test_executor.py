@@ -10,7 +10,7 @@ from dagster import AssetKey, DagsterInvalidConfigError, DagsterRunStatus
 from floor import DAY, meddle, rows, write_checks
 
 from phlo.journal import runs
-from phlo.orchestration.plans import RANGE_TAGS
+from phlo.orchestration.tags import RANGE_TAGS
 
 if TYPE_CHECKING:
     from floor import Floor
@@ -193,14 +193,13 @@ def test_a_ref_that_is_gone_can_not_be_resumed(floor: Floor) -> None:
     assert floor.lake.catalog.publishes() == []
 
 
-@pytest.mark.slow
-def test_all_steps_again_is_a_ref_of_its_own(floor: Floor) -> None:
+def test_all_steps_again_is_a_ref_of_its_own_though_it_inherits_the_tags(floor: Floor) -> None:
     (floor.shop.root / "source" / f"{DAY}.json").write_text("{not json")
     failed = floor.run()
     floor.shop.deliver(DAY, rows(3))
     parents = {"parent_run_id": failed.run_id, "root_run_id": failed.run_id}
-    again = floor.run(**parents)
-    assert again.success
+    again = floor.run(tags=floor.tags(failed), **parents)
+    assert again.success, floor.failure(again.dagster_run)
     assert [state for _, state, _ in floor.refs] == ["failed"]
 
 

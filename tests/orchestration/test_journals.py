@@ -4,31 +4,68 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from dagster import AssetKey, DagsterEventType, DagsterRunStatus
+from dagster import AssetCheckSeverity, AssetKey, DagsterEventType, DagsterRunStatus
 from floor import DAY, rows, write_checks
 
 from phlo.journal import journal
+from phlo.orchestration.jobs import served_code
 from phlo.orchestration.journals import Reader
-from phlo.orchestration.server import workspace
+from phlo.orchestration.tags import LINES_TAG
+from phlo.orchestration.workspace import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dagster._core.workspace.context import WorkspaceProcessContext
     from floor import Floor
+
+PROJECT = """
+name: shop
+version: "1.0"
+profile: phlo
+models: {shop: {silver: {+schema: silver}}}
+"""
+SOURCES = """
+sources:
+  - name: raw
+    tables:
+      - name: readings
+        columns: [{name: value, data_tests: [{unique: {config: {severity: warn}}}]}]
+"""
+MODEL = """{{ config(materialized="table") }}
+select id, value * 2 as doubled from {{ source("raw", "readings") }} order by id
+"""
+
+
+@dataclass
+class Shown:
+    """A server's look at the journals."""
+
+    floor: Floor
+    context: WorkspaceProcessContext
+    reader: Reader
+
+    def read(self) -> int:
+        return self.reader.read(self.floor.instance, lambda: served_code(self.context))
+
+    def restart(self) -> None:
+        """Start the server anew: it knows nothing."""
+        self.reader = Reader(self.floor.lake)
 
 
 @pytest.fixture
-def reader(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
+def reader(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
     monkeypatch.setenv("PHLO_DEV_PROJECT", str(floor.shop.root))
     with workspace(floor.instance) as context:
-        yield Reader(floor.lake, floor.instance, context)
+        yield Shown(floor, context, Reader(floor.lake))
 
 
 def test_a_run_of_the_command_line_is_shown_with_its_partitions_numbers_checks_and_log(
-    floor: Floor, reader: Reader
+    floor: Floor, reader: Shown
 ) -> None:
     floor.shop.deliver(DAY, rows(3))
     done = floor.shop.call("materialize", "--partition", DAY)
@@ -51,7 +88,7 @@ def test_a_run_of_the_command_line_is_shown_with_its_partitions_numbers_checks_a
     assert len(floor.instance.get_runs()) == 1
 
 
-def test_a_command_that_failed_is_shown_as_such_and_nothing_counts(floor: Floor, reader: Reader) -> None:
+def test_a_command_that_failed_is_shown_as_such_and_nothing_counts(floor: Floor, reader: Shown) -> None:
     floor.shop.deliver(DAY, [{"id": 5, "value": None}])
     write_checks(floor.shop.root)
     assert floor.shop.call("materialize", "readings", "--partition", DAY).code == 1
@@ -67,7 +104,7 @@ def test_a_command_that_failed_is_shown_as_such_and_nothing_counts(floor: Floor,
 
 
 @pytest.mark.slow
-def test_a_command_is_shown_while_it_goes_and_its_lines_once(floor: Floor, reader: Reader) -> None:
+def test_a_command_is_shown_while_it_goes_and_its_lines_once(floor: Floor, reader: Shown) -> None:
     with command(floor) as kept:
         kept.step("one")
         reader.read()
@@ -75,13 +112,14 @@ def test_a_command_is_shown_while_it_goes_and_its_lines_once(floor: Floor, reade
         assert run.status is DagsterRunStatus.STARTED
         reader.read()
         kept.step("two")
-        Reader(floor.lake, floor.instance, reader.context).read()  # a server that was started anew
+        reader.restart()
+        reader.read()
         assert said(floor, run.run_id) == ["one", "two"]
     reader.read()
     assert said(floor, run.run_id) == ["one", "two"]
 
 
-def test_a_command_that_was_killed_is_shown_as_failed(floor: Floor, reader: Reader) -> None:
+def test_a_command_that_was_killed_is_shown_as_failed(floor: Floor, reader: Shown) -> None:
     with command(floor) as kept:
         reader.read()
         began = json.loads(kept.file.read_text().splitlines()[0])
@@ -94,19 +132,47 @@ def test_a_command_that_was_killed_is_shown_as_failed(floor: Floor, reader: Read
 
 
 @pytest.mark.slow
-def test_runs_of_dagster_are_not_shown_twice(floor: Floor, reader: Reader) -> None:
+def test_runs_of_dagster_are_not_shown_twice(floor: Floor, reader: Shown) -> None:
     floor.shop.deliver(DAY, rows(1))
     floor.run("readings")
     assert reader.read() == 0
     assert len(floor.instance.get_runs()) == 1
 
 
-@pytest.mark.slow
-def test_a_backfill_of_a_year_is_shown_by_its_partitions(floor: Floor, reader: Reader) -> None:
-    arguments = ("backfill", "events", "--start-date", "2023-01-01", "--end-date", "2023-02-15")
-    assert floor.shop.call(*arguments).code == 0
-    assert reader.read() == 2
-    assert len(floor.materialized("events")) == 46
+def test_what_a_server_that_was_killed_had_stored_does_not_come_twice(floor: Floor, reader: Shown) -> None:
+    with command(floor) as kept:
+        for text in ("one", "two", "two"):
+            kept.step(text)
+        reader.read()
+        (run,) = floor.instance.get_runs()
+        floor.instance.add_run_tags(run.run_id, {LINES_TAG: "0"})  # it did not get as far as counting
+        kept.step("two")
+        reader.restart()
+        reader.read()
+        assert said(floor, run.run_id) == ["one", "two", "two", "two"]
+
+
+def test_what_dbt_made_and_tested_is_shown(floor: Floor, reader: Shown) -> None:
+    models = floor.shop.root / "transforms" / "dbt"
+    (models / "models" / "silver").mkdir(parents=True)
+    (models / "dbt_project.yml").write_text(PROJECT)
+    (models / "models" / "sources.yml").write_text(SOURCES)
+    (models / "models" / "silver" / "doubled.sql").write_text(MODEL)
+    floor.shop.deliver(DAY, [{"id": 1, "value": 4}, {"id": 2, "value": 4}])
+    done = floor.shop.call("materialize", "--partition", DAY)
+    assert done.code == 0, done.err
+    reader.context.refresh_workspace()
+    reader.read()
+    (run,) = floor.instance.get_runs()
+    found = floor.instance.get_latest_materialization_event(AssetKey(["silver", "doubled"]))
+    assert found is not None and found.asset_materialization is not None
+    shown = {name: value.value for name, value in found.asset_materialization.metadata.items()}
+    assert (shown["rows"], shown["dagster/row_count"], shown["publish"]) == (2, 2, 1)
+    assert "| 1 | 8 |" in shown["preview"]
+    told = floor.instance.all_logs(run.run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION)
+    tests = {e.dagster_event.asset_check_evaluation_data.check_name: e for e in told if e.dagster_event}
+    passed = tests["source_unique_raw_readings_value"].dagster_event.asset_check_evaluation_data
+    assert (passed.passed, passed.severity) == (False, AssetCheckSeverity.WARN)
 
 
 @contextmanager

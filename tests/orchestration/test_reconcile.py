@@ -14,9 +14,8 @@ from dagster import DagsterRunStatus
 from floor import DAY, rows
 
 from phlo.orchestration import executor
-from phlo.orchestration.branch import PID_TAG, PROCESS_TAG
-from phlo.orchestration.plans import BY_TAG
 from phlo.orchestration.reconcile import reconcile
+from phlo.orchestration.tags import PID_TAG, PROCESS_TAG, marked
 
 if TYPE_CHECKING:
     from dagster import DagsterRun
@@ -118,7 +117,9 @@ def test_runs_that_work_or_are_watched_or_are_the_command_lines_are_left_alone(f
     run = floor.create("readings")
     start(floor, run)
     assert reconcile(floor.instance, {run.run_id}) == []
-    floor.instance.add_run_tags(run.run_id, {BY_TAG: "cli"})
+    floor.instance.add_run_tags(
+        run.run_id, marked(run.run_id, "20240120-143022-3fa9", "run-20240120-143022-3fa9", "cli")
+    )
     assert reconcile(floor.instance) == []
 
 

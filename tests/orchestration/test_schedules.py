@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
-from dagster import AssetKey, DagsterRunStatus
+from dagster import AssetKey, DagsterRunStatus, build_schedule_context
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run
 from dagster._daemon.daemon import DagsterDaemon  # noqa: F401  # before the scheduler, which imports it in a circle
 from dagster._scheduler.scheduler import launch_scheduled_runs
 from dagster._utils.schedules import schedule_execution_time_iterator
 
+from phlo.declarations import Ingestion, Source
 from phlo.errors import InvalidSetting
 from phlo.orchestration.definitions import definitions
-from phlo.orchestration.plans import RANGE_TAGS
-from phlo.orchestration.server import workspace
+from phlo.orchestration.schedules import schedule_of
+from phlo.orchestration.tags import RANGE_TAGS
+from phlo.orchestration.workspace import workspace
 from phlo.profiles import open_lake
 
 if TYPE_CHECKING:
@@ -114,6 +116,33 @@ def test_when_clocks_change_a_daily_tick_comes_once(month: int, day: int, moment
     ticks = schedule_execution_time_iterator(start.timestamp(), "30 2 * * *", "Europe/Berlin")
     found = [next(ticks).astimezone(dt.UTC).isoformat(timespec="minutes") for _ in range(3)]
     assert found == moments
+
+
+@pytest.mark.parametrize(
+    ("cron", "at", "days"),
+    [
+        # Half past midnight in Berlin is the evening before in UTC; half past one is so in summer alone.
+        ("30 0 * * *", "2024-03-31T00:30+01:00", ("2024-03-29", "2024-03-30")),
+        ("30 0 * * *", "2024-04-01T00:30+02:00", ("2024-03-30", "2024-03-31")),
+        ("30 1 * * *", "2024-03-31T01:30+01:00", ("2024-03-30", "2024-03-31")),
+        ("30 1 * * *", "2024-04-01T01:30+02:00", ("2024-03-30", "2024-03-31")),
+        ("30 2 * * *", "2024-03-31T03:00+02:00", ("2024-03-30", "2024-03-31")),
+        ("30 2 * * *", "2024-10-27T02:30+01:00", ("2024-10-26", "2024-10-27")),
+        ("30 1 * * *", "2024-10-27T01:30+02:00", ("2024-10-25", "2024-10-26")),
+        ("30 1 * * *", "2024-10-28T01:30+01:00", ("2024-10-27", "2024-10-28")),
+    ],
+)
+def test_when_clocks_change_a_tick_asks_for_the_utc_day_it_falls_on(
+    scheduled: Floor, cron: str, at: str, days: tuple[str, str]
+) -> None:
+    ingestion = Ingestion("hourly", print, Source("x.py", 1, "hourly"), cron=cron)
+    schedule = schedule_of(ingestion, "Europe/Berlin")
+    moment = dt.datetime.fromisoformat(at)
+    ticks = schedule_execution_time_iterator(moment.timestamp() - 60, cron, "Europe/Berlin")
+    assert next(ticks).timestamp() == moment.timestamp()  # the tick is one that comes
+    context = build_schedule_context(instance=scheduled.instance, scheduled_execution_time=moment)
+    (request,) = schedule.evaluate_tick(context).run_requests or []
+    assert tuple(request.tags[tag] for tag in RANGE_TAGS) == days
 
 
 def test_a_time_zone_that_is_none_is_an_error_that_names_it(scheduled: Floor) -> None:

@@ -15,8 +15,9 @@ from floor import DAY, floor_of, rows
 from server_process import served
 
 from phlo.errors import PortInUse, ServerRunning
-from phlo.orchestration.branch import PID_TAG
-from phlo.orchestration.server import Address, only_server, serve, web_app, workspace
+from phlo.orchestration.server import Address, only_server, serve, web_app
+from phlo.orchestration.tags import PID_TAG
+from phlo.orchestration.workspace import workspace
 
 if TYPE_CHECKING:
     from floor import Floor
@@ -66,6 +67,7 @@ def test_routes_beside_the_ui_come_before_it(floor: Floor, monkeypatch: pytest.M
 
     monkeypatch.setenv("PHLO_DEV_PROJECT", str(floor.shop.root))
     with workspace(floor.instance) as context:
+        assert context.create_request_context().is_reload_supported("shop")
         app = web_app(context, [Route("/api/ping", lambda _: PlainTextResponse("pong"))])
         assert asyncio.run(get(app, "/api/ping")) == (200, b"pong")
         status, page = asyncio.run(get(app, "/assets"))
@@ -145,7 +147,7 @@ def test_ctrl_c_starts_nothing_of_the_queue_and_leaves_it_for_the_next_server(sh
     with served(shop) as server:
         first = server.launch("waiting")
         server.wait((shop.root / "source" / "began").exists)
-        second = server.launch("waiting", "2024-01-21")
+        second = server.launch("waiting", day="2024-01-21")
         server.process.send_signal(signal.SIGINT)
         server.process.communicate(timeout=60)
     with floor_of(shop) as floor:

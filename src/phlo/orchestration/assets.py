@@ -6,6 +6,7 @@ A step calls the pipeline's function for its part of the plan, on the ref of its
 from __future__ import annotations
 
 import datetime as dt
+import time
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from dagster import (
@@ -25,9 +26,8 @@ from dagster import (
 )
 
 from phlo.backfill import CHUNK
-from phlo.declarations import relative
 from phlo.errors import ChecksFailed, DataTestsFailed, TransformError, TransientSourceError
-from phlo.orchestration import show
+from phlo.orchestration import about, show
 from phlo.orchestration.current import current, part
 from phlo.orchestration.keys import asset_key, check_keys, check_name, data_test_keys, word
 from phlo.pipeline import check, load, transform
@@ -74,21 +74,24 @@ def ingestion_asset(lake: Lake, ingestion: Ingestion) -> AssetsDefinition:
         backfill_policy=BackfillPolicy.multi_run(CHUNK) if days else None,
         freshness_policy=_freshness(ingestion),
         kinds={"python", "iceberg"},
-        metadata=_about(lake, ingestion),
+        metadata=about.ingestion(lake, ingestion),
     )
     @bare
     def step(context: AssetExecutionContext) -> MaterializeResult[Any]:
-        run = current(context.run.run_id)
+        run, began = current(context.run.run_id), time.monotonic()
         try:
             load(part(run, ingestions=(ingestion,)))
         except TransientSourceError as error:
             raise RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from error
-        return MaterializeResult(metadata=show.table(run, ingestion.table))
+        took = {"duration (s)": round(time.monotonic() - began, 3)}
+        return MaterializeResult(metadata=show.on_ref(run, ingestion.table) | took)
 
     return step
 
 
-def dbt_assets(models: Sequence[Model], tests: Iterable[DataTest], known: Iterable[str]) -> AssetsDefinition:
+def dbt_assets(
+    lake: Lake, models: Sequence[Model], tests: Iterable[DataTest], known: Iterable[str]
+) -> AssetsDefinition:
     """Make the assets of dbt's models: one step builds those of them that a run asks for, and runs their tests."""
     by_key = {asset_key(model.table): model for model in models}
     made = {model.table for model in models}
@@ -97,7 +100,7 @@ def dbt_assets(models: Sequence[Model], tests: Iterable[DataTest], known: Iterab
     @multi_asset(
         name="dbt",
         can_subset=True,
-        specs=[_model_spec(key, model, {*known, *made}) for key, model in by_key.items()],
+        specs=[_model_spec(lake, key, model, {*known, *made}) for key, model in by_key.items()],
         check_specs=[_test_spec(key, test) for key, test in tested.items()],
     )
     @bare
@@ -169,24 +172,16 @@ def _freshness(ingestion: Ingestion) -> FreshnessPolicy | None:
     return FreshnessPolicy.time_window(fail_window=fail, warn_window=warn if warn < fail else None)
 
 
-def _about(lake: Lake, ingestion: Ingestion) -> Mapping[str, Any]:
-    about = {
-        "table": ingestion.table,
-        "declared in": f"{relative(ingestion.source.file, lake.project.root)}:{ingestion.source.line}",
-        "unique key": ", ".join(ingestion.unique_key) or "none",
-        "merge strategy": ingestion.merge_strategy,
-    }
-    return about | ({"cron": ingestion.cron} if ingestion.cron else {})
-
-
-def _model_spec(key: AssetKey, model: Model, tables: Iterable[str]) -> AssetSpec:
+def _model_spec(lake: Lake, key: AssetKey, model: Model, tables: Iterable[str]) -> AssetSpec:
     return AssetSpec(
         key,
         deps=[asset_key(parent) for parent in model.parents if parent in tables],
         description=model.description or None,
         group_name=word(model.table.split(".")[0]),
         kinds={"dbt", model.materialization if model.materialization in ("table", "view") else model.kind},
-        metadata={"table": model.table, "declared in": model.path, "materialization": model.materialization},
+        metadata=about.model(lake, model),
+        owners=about.owners(model),
+        tags=about.tags(model),
     )
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from phlo.errors import ParentRefGone, UnknownRef
 from phlo.journal import journal
 from phlo.orchestration import held
-from phlo.orchestration.plans import REF_TAG, RUN_TAG, assets_of, plan_of, resumed, run_id_of, together
+from phlo.orchestration.plans import assets_of, plan_of, resumed, run_id_of, together
 from phlo.orchestration.reports import LogReporter
+from phlo.orchestration.tags import executed_by, marked
 from phlo.pipeline import Run, open_run
-from phlo.processes import process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from phlo.orchestration.plans import Project
     from phlo.plan import Plan
     from phlo.profiles import Lake
-
-PID_TAG, PROCESS_TAG = ".dagster/phlo_pid", ".dagster/phlo_process"
-"""The process that executes a run, so that one that died is known from one that works; the UI hides such tags."""
 
 
 @dataclass
@@ -99,8 +96,8 @@ def branch_of(project: Project, context: PlanOrchestrationContext) -> Branch:
     plans = [plan_of(project, assets_of(each, everything), each) for each in lineage]
     journal_id, first = run_id_of(instance, run), lineage[-1]
     run_id = journal_id if first is run else run_id_of(instance, first)
-    here = {PID_TAG: str(os.getpid()), PROCESS_TAG: process(os.getpid())}
-    instance.add_run_tags(run.run_id, {RUN_TAG: journal_id, REF_TAG: f"run-{run_id}", **here})
+    here = executed_by(run.run_id, os.getpid())
+    instance.add_run_tags(run.run_id, marked(run.run_id, journal_id, f"run-{run_id}", "dagster", **here))
     return Branch(project.lake, together(plans[::-1]), run_id, journal_id, run.run_id, LogReporter(context.log))
 
 

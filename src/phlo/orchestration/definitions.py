@@ -10,9 +10,10 @@ from dagster._utils.warnings import disable_dagster_warnings
 from phlo.orchestration.assets import checks, dbt_assets, ingestion_asset
 from phlo.orchestration.executor import run_is_ref
 from phlo.orchestration.keys import data_test_keys
+from phlo.orchestration.place import is_one_process
 from phlo.orchestration.plans import Project
 from phlo.orchestration.schedules import schedule_of
-from phlo.orchestration.upkeep import weekly_maintenance
+from phlo.orchestration.upkeep import upkeep_sensor, weekly_maintenance
 from phlo.transform.models import data_tests, graph
 
 if TYPE_CHECKING:
@@ -33,9 +34,10 @@ def definitions(lake: Lake) -> Definitions:
     with disable_dagster_warnings():  # freshness and backfill policies are beta, which the pinned version is for
         assets = [ingestion_asset(lake, each) for each in ingestions]
         return Definitions(
-            assets=[*assets, *([dbt_assets(models, tests, raw)] if models else [])],
+            assets=[*assets, *([dbt_assets(lake, models, tests, raw)] if models else [])],
             asset_checks=[checks(checked, tests, raw)] if checked or data_test_keys(tests, raw) else [],
             schedules=[*(schedule_of(each, zone) for each in ingestions if each.cron), weekly_maintenance(lake, zone)],
+            sensors=[] if is_one_process() else [upkeep_sensor(lake)],
             executor=run_is_ref(Project(lake, models)),
         )
 

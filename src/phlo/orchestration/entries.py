@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
@@ -20,13 +21,16 @@ from dagster._core.events import EngineEventData, JobFailureData, StepMaterializ
 
 from phlo.orchestration import show
 from phlo.orchestration.keys import asset_key, word
+from phlo.quality.results import CheckResult
+from phlo.transform.results import NodeResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from dagster import DagsterRun
 
-    from phlo.journal import RunRecord
+    from phlo.journal import Event, RunRecord
+    from phlo.profiles import Lake
     from phlo.protocols import Publish
 
     Line = Mapping[str, Any]
@@ -43,7 +47,7 @@ _entry: Callable[..., EventLogEntry] = EventLogEntry  # its constructor has no t
 
 
 def of_run(
-    run: DagsterRun, record: RunRecord, done: int, published: Publish | None, known: Collection[AssetCheckKey]
+    lake: Lake, run: DagsterRun, record: RunRecord, done: int, known: Collection[AssetCheckKey]
 ) -> Iterator[list[EventLogEntry]]:
     """Make the events of a run's lines from ``done`` on, in batches; the last when the run is over."""
     for line in record.lines[done:]:
@@ -52,33 +56,45 @@ def of_run(
             yield [_event(run, at, DagsterEventType.RUN_START, f"Started by `{record.by}` in process {record.pid}.")]
         elif line["event"] == "log":
             yield [_said(run, at, line)]
-        elif line["event"] == "check" and (key := _check_key(line, known)) is not None:
-            yield [_event(run, at, DagsterEventType.ASSET_CHECK_EVALUATION, line["message"], _evaluation(key, line))]
+        elif (told := _check(line, known) or _test(line, known)) is not None:
+            yield [_event(run, at, DagsterEventType.ASSET_CHECK_EVALUATION, line["message"], told)]
     if record.status != "running":
         at = (record.ended or dt.datetime.now(dt.UTC)).timestamp()
+        published = next(iter(lake.catalog.publishes(1, run_id=record.run_id)), None)
         if published is not None:
-            yield from _published(run, at, record, published)
+            yield from _published(lake, run, at, record, published)
         yield [_end(run, at, record, published)]
 
 
-def _published(run: DagsterRun, at: float, record: RunRecord, published: Publish) -> Iterator[list[EventLogEntry]]:
-    made = [line["table"] for line in record.of("model") if line["status"] == "success"]
-    how = show.publish(published)
-    found = [
-        AssetMaterialization(asset_key(load.table), partition=load.partition, metadata=show.load(load) | how)
-        for load in published.loads
-    ]
-    found += [AssetMaterialization(asset_key(table), metadata=how) for table in made]
-    if found:
+def _published(
+    lake: Lake, run: DagsterRun, at: float, record: RunRecord, published: Publish
+) -> Iterator[list[EventLogEntry]]:
+    made = list(_materializations(lake, record, published))
+    if made:
         kind = DagsterEventType.ASSET_MATERIALIZATION
         yield [
             _event(run, at, kind, f"Materialized {each.label}", StepMaterializationData(each), _step(each))
-            for each in found
+            for each in made
         ]
     tables = [change.name for change in published.changes]
     what = f"{len(tables)} table{'' if len(tables) == 1 else 's'}"
     data = EngineEventData({"publish": MetadataValue.int(published.seq), "tables": MetadataValue.json(tables)})
     yield [_event(run, at, DagsterEventType.ENGINE_EVENT, f"Published {what} as publish {published.seq}", data)]
+
+
+def _materializations(lake: Lake, record: RunRecord, published: Publish) -> Iterator[AssetMaterialization]:
+    """What was published, as that publish left it."""
+    pin = lake.catalog.pin(seq=published.seq)
+    how = show.publish(published) | {"ref": f"run-{record.run_id}"}
+    tables = {load.table: show.table(lake, pin, load.table) for load in published.loads}
+    took = {"run duration (s)": record.seconds} if record.seconds is not None else {}
+    for load in published.loads:
+        shown = tables[load.table] | show.load(load) | took | how
+        yield AssetMaterialization(asset_key(load.table), partition=load.partition, metadata=shown)
+    for model in _results(record, "model"):
+        if model.status == "success":
+            shown = show.table(lake, pin, model.table) | show.numbers(model) | how
+            yield AssetMaterialization(asset_key(model.table), metadata=shown)
 
 
 def _step(made: AssetMaterialization) -> str:
@@ -110,21 +126,43 @@ def _event(
     return _entry(None, level, message, run.run_id, at, step, run.job_name, event)
 
 
-def _check_key(line: Line, known: Collection[AssetCheckKey]) -> AssetCheckKey | None:
+def _check(line: Line, known: Collection[AssetCheckKey]) -> AssetCheckEvaluation | None:
+    if line["event"] != "check":
+        return None
     key = asset_key(line["table"])
     names = (word(line["quality"]), word(f"{line['quality']}_{line['name']}"))
-    return next((AssetCheckKey(key, name) for name in names if AssetCheckKey(key, name) in known), None)
+    found = next((AssetCheckKey(key, name) for name in names if AssetCheckKey(key, name) in known), None)
+    result = CheckResult(**_values(CheckResult, line))
+    return found and _evaluation(found, result.passed, not result.blocking, result.message, show.check(result))
 
 
-def _evaluation(key: AssetCheckKey, line: Line) -> AssetCheckEvaluation:
+def _test(line: Line, known: Collection[AssetCheckKey]) -> AssetCheckEvaluation | None:
+    if line["event"] != "test" or line["status"] == "skipped":
+        return None
+    found = next((key for key in known if key.name == word(line["name"])), None)
+    test = NodeResult(**_values(NodeResult, line))
+    passed, warns = test.status == "pass", test.status == "warn"
+    return found and _evaluation(found, passed, warns, test.message or test.status, show.test(test))
+
+
+def _evaluation(
+    key: AssetCheckKey, passed: bool, warns: bool, message: str, shown: Mapping[str, Any]
+) -> AssetCheckEvaluation:
     return AssetCheckEvaluation(
         asset_key=key.asset_key,
         check_name=key.name,
-        passed=line["passed"],
-        metadata={
-            "violations": MetadataValue.int(line["violations"]),
-            "rows checked": MetadataValue.int(line["total"]),
-        },
-        severity=AssetCheckSeverity.ERROR if line["blocking"] else AssetCheckSeverity.WARN,
-        description=line["message"],
+        passed=passed,
+        metadata=shown,
+        severity=AssetCheckSeverity.WARN if warns else AssetCheckSeverity.ERROR,
+        description=message,
     )
+
+
+def _results(record: RunRecord, kind: Event) -> list[NodeResult]:
+    return [NodeResult(**_values(NodeResult, line)) for line in record.of(kind)]
+
+
+def _values(record: type, line: Line) -> dict[str, Any]:
+    """The values of a record that the journal keeps: it may be of another version of Phlo."""
+    names = {each.name for each in fields(record)}
+    return {name: value for name, value in line.items() if name in names}

@@ -6,12 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import yaml
 
 from phlo.orchestration import place
 from phlo.orchestration.instance import open_instance
 from phlo.orchestration.reconcile import reconcile
-from phlo.orchestration.server import CODE, only_server
+from phlo.orchestration.server import only_server
+from phlo.orchestration.workspace import CODE
 
 if TYPE_CHECKING:
     from phlo.orchestration.server import Address
@@ -25,7 +29,7 @@ def serve_isolated(project: Project, address: Address) -> int:
         with open_instance(project) as instance:
             reconcile(instance)
             home = instance.root_directory
-        command = [sys.executable, "-m", "dagster", "dev", "-f", str(CODE), "-d", str(project.root)]
+        command = [sys.executable, "-m", "dagster", "dev", "-w", str(_workspace(project, Path(home)))]
         command += ["-h", address.host, "-p", str(address.port)]
         received: list[int] = []
         servers: list[subprocess.Popen[bytes]] = []
@@ -42,3 +46,11 @@ def serve_isolated(project: Project, address: Address) -> int:
         for number in received:  # what came before there was a server
             servers[0].send_signal(number)
         return servers[0].wait()
+
+
+def _workspace(project: Project, home: Path) -> Path:
+    """Name the code as the one process does: schedules that were turned off stay so, and the queue goes on."""
+    code = {"relative_path": str(CODE), "attribute": "defs", "working_directory": str(project.root)}
+    file = home / "workspace.yaml"
+    file.write_text(yaml.safe_dump({"load_from": [{"python_file": {**code, "location_name": project.name}}]}))
+    return file

@@ -1,59 +1,60 @@
-"""Shows the runs of the command line in Dagster: their journals are read into the instance as they grow.
+"""Shows the runs of the command line in Dagster: their journals are read into an instance as they grow.
 
 Commands do not import Dagster, which costs more than most of them; whoever serves the UI reads what they wrote. A run
-gets the same id however often it is read, and a tag says how many of its lines are in.
+gets the same id however often it is read, and a tag of the run says how many of its lines are in.
 """
 
 from __future__ import annotations
 
-import threading
+import fcntl
 import uuid
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+from dagster import DagsterEventType, DagsterRun, DagsterRunStatus
 
 from phlo import journal
 from phlo.orchestration import entries
-from phlo.orchestration.branch import PID_TAG, PROCESS_TAG
-from phlo.orchestration.jobs import Job, job_of
 from phlo.orchestration.keys import asset_key
-from phlo.orchestration.plans import BY_TAG, PARTITION_TAG, RANGE_TAGS, REF_TAG, RUN_TAG
+from phlo.orchestration.tags import LINES_TAG, PARTITION_TAG, RANGE_TAGS, executed_by, marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from dagster import EventLogEntry
-    from dagster._core.workspace.context import WorkspaceProcessContext
+    from dagster import DagsterInstance, EventLogEntry
 
     from phlo.journal import RunRecord
+    from phlo.orchestration.jobs import Code
     from phlo.profiles import Lake
 
-LINES_TAG = ".dagster/phlo_journal"
-LOOK_SECONDS, PAUSE_SECONDS = 0.5, 30
+RUN_START = DagsterEventType.RUN_START
 RUNS = uuid.UUID("5f0d1c9e-6f3b-4d55-9c64-0f5b0c1a7e11")
 """The namespace in which the ids of Dagster runs are made from those of Phlo's."""
 
 
 @dataclass
 class Reader:
-    """Reads the journals of a project into its instance; only files that grew are opened again."""
+    """Reads the journals of a project into an instance; only files that grew are opened again."""
 
     lake: Lake
-    instance: DagsterInstance
-    context: WorkspaceProcessContext
     open: set[Path] = field(default_factory=set)
     """Journals that may grow."""
     listed: int = 0
     """When the folder had changed when it was listed last: a file that comes changes it, one that grows does not."""
     over: set[Path] = field(default_factory=set)
+    begun: set[str] = field(default_factory=set)
+    """The runs of which this reader has seen what another may have stored without counting it."""
 
-    def read(self) -> int:
-        """Read what is new, and return how many runs had something."""
+    def read(self, instance: DagsterInstance, code: Callable[[], Code]) -> int:
+        """Read what is new, and return how many runs had something; several servers take turns."""
         self._list()
-        return sum(self._look(file) for file in sorted(self.open))
+        if not self.open:
+            return 0
+        with self._alone():
+            return sum(self._look(file, instance, code) for file in sorted(self.open))
 
     def _list(self) -> None:
         folder = self.lake.project.state / journal.FOLDER
@@ -62,74 +63,87 @@ class Reader:
             self.open |= set(folder.glob("*.jsonl")) - self.over
             self.listed = changed
 
-    def _look(self, file: Path) -> bool:
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        file = self.lake.project.state / "dagster" / "journals.lock"
+        file.parent.mkdir(exist_ok=True)
+        with file.open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _look(self, file: Path, instance: DagsterInstance, code: Callable[[], Code]) -> bool:
         record = journal.read(file) if file.exists() else None
         if record is None:
             if not file.exists():
                 self.open.discard(file)
             return False
-        told = record.by == "cli" and self._show(record)
+        told = record.by == "cli" and self._show(record, instance, code)
         if record.status != "running":  # told, and nothing follows
             self.open.discard(file)
             self.over.add(file)
         return told
 
-    def _show(self, record: RunRecord) -> bool:
+    def _show(self, record: RunRecord, instance: DagsterInstance, find: Callable[[], Code]) -> bool:
         run_id = str(uuid.uuid5(RUNS, record.run_id))
-        run = self.instance.get_run_by_id(run_id)
-        if run is None:
-            run = self._make(record, run_id)
-        if run.is_finished:
-            return False
-        done = int(run.tags.get(LINES_TAG, "0"))
+        run = instance.get_run_by_id(run_id)
         over = record.status != "running"
-        if done == len(record.lines) and not over:
+        if run is not None and (run.is_finished or (not over and _lines(run) == len(record.lines))):
             return False
-        published = self.lake.catalog.publishes(1, run_id=record.run_id) if over else []
-        known = self._job(record).checks
-        for event in entries.of_run(run, record, done, published[0] if published else None, known):
-            self._store(event)
-        self.instance.add_run_tags(run_id, {LINES_TAG: str(len(record.lines))})
+        code = find()
+        if run is None:
+            run = self._make(record, run_id, instance, code)
+        known = self._stored(run, instance)
+        for events in entries.of_run(self.lake, run, record, 0 if known else _lines(run), code.checks):
+            self._store(instance, _without(events, known))
+        instance.add_run_tags(run_id, {LINES_TAG: str(len(record.lines))})
+        self.begun.add(run_id)
         return True
 
-    def _store(self, events: Sequence[EventLogEntry]) -> None:
-        if len(events) > 1:
-            self.instance.event_log_storage.store_event_batch(events)
-        for event in events if len(events) == 1 else ():
-            self.instance.handle_new_event(event)
+    def _stored(self, run: DagsterRun, instance: DagsterInstance) -> Counter[tuple[str, ...]]:
+        """What a reader that was killed may have stored of a run before it could count the lines."""
+        if run.run_id in self.begun:
+            return Counter()
+        # What moves the run's status is stored in two steps: without the second it has to come again.
+        moves = set(entries.ENDS.values()) | ({RUN_START} if run.status is DagsterRunStatus.STARTING else set())
+        logs = instance.all_logs(run.run_id)
+        return Counter(_identity(event) for event in logs if event.dagster_event_type not in moves)
 
-    def _make(self, record: RunRecord, run_id: str) -> DagsterRun:
+    def _store(self, instance: DagsterInstance, events: Sequence[EventLogEntry]) -> None:
+        made = [event for event in events if event.asset_materialization is not None]
+        if made:
+            instance.event_log_storage.store_event_batch(made)
+        for event in events if not made else ():
+            instance.handle_new_event(event)
+
+    def _make(self, record: RunRecord, run_id: str, instance: DagsterInstance, code: Code) -> DagsterRun:
         began = record.lines[0]
-        tags = {RUN_TAG: record.run_id, REF_TAG: f"run-{record.run_id}", BY_TAG: record.by, LINES_TAG: "0"}
-        tags |= {PID_TAG: str(record.pid), PROCESS_TAG: began["process"]} | _days(record.partitions)
-        run = self._job(record).make(self.instance, run_id, tags, DagsterRunStatus.STARTING)
-        return self.instance.run_storage.add_historical_run(run, record.began)
-
-    def _job(self, record: RunRecord) -> Job:
-        return job_of(self.context, [asset_key(table) for table in record.tables])
+        tags = marked(run_id, record.run_id, f"run-{record.run_id}", record.by, **{LINES_TAG: "0"})
+        tags |= executed_by(run_id, record.pid, began["process"]) | _days(record.partitions)
+        keys = [asset_key(table) for table in record.tables]
+        run = code.make(instance, run_id, keys, tags, DagsterRunStatus.STARTING)
+        return instance.run_storage.add_historical_run(run, record.began)
 
 
-@contextmanager
-def shown(lake: Lake, context: WorkspaceProcessContext, say: Callable[[str], None]) -> Iterator[None]:
-    """Keep reading the journals while the server runs, the first time before it answers."""
-    reader, stop = Reader(lake, context.instance, context), threading.Event()
-    reader.read()
+def _lines(run: DagsterRun) -> int:
+    return int(run.tags.get(LINES_TAG, "0"))
 
-    def keep_reading() -> None:
-        while not stop.wait(LOOK_SECONDS):
-            try:
-                reader.read()
-            except Exception as error:  # noqa: BLE001  the disk may be full, a database busy: the next look tells
-                say(f"warning: the runs of the command line can not be shown: {type(error).__name__}: {error}")
-                stop.wait(PAUSE_SECONDS)
 
-    thread = threading.Thread(target=keep_reading, name="phlo-journals", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(timeout=10)
+def _without(events: Sequence[EventLogEntry], known: Counter[tuple[str, ...]]) -> list[EventLogEntry]:
+    """Leave out what is stored already, as often as it is."""
+    new = []
+    for event in events:
+        if known[_identity(event)] > 0:
+            known[_identity(event)] -= 1
+        else:
+            new.append(event)
+    return new
+
+
+def _identity(event: EventLogEntry) -> tuple[str, ...]:
+    told = event.dagster_event
+    kind = told.event_type_value if told else ""
+    key = told.asset_key.to_user_string() if told and told.asset_key else ""
+    return kind, key, (told.partition or "") if told else "", event.message
 
 
 def _days(partitions: Sequence[str]) -> dict[str, str]:

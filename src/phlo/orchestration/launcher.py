@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
 from dagster._serdes import ConfigurableClass
 
-from phlo.orchestration.branch import PID_TAG, PROCESS_TAG
-from phlo.processes import process
+from phlo.orchestration.tags import PID_TAG, executed_by, is_alive
 
 if TYPE_CHECKING:
     from dagster import DagsterRun
@@ -57,7 +56,7 @@ class ProcessLauncher(RunLauncher, ConfigurableClass):
         with self._log(run.run_id).open("wb") as log:
             command = [sys.executable, "-m", WORKER, run.run_id]
             worker = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
-        self._instance.add_run_tags(run.run_id, {PID_TAG: str(worker.pid), PROCESS_TAG: process(worker.pid)})
+        self._instance.add_run_tags(run.run_id, executed_by(run.run_id, worker.pid))
         self._workers[run.run_id] = worker
         threading.Thread(target=self._reap, args=(run.run_id, worker), name=f"reap-{run.run_id}", daemon=True).start()
 
@@ -124,12 +123,6 @@ class ProcessLauncher(RunLauncher, ConfigurableClass):
     def _last_words(self, run_id: str) -> str:
         said = self._log(run_id).read_text(errors="replace").strip().splitlines()
         return f" ({said[-1]})" if said else ""
-
-
-def is_alive(run: DagsterRun) -> bool:
-    """Whether the process of a run is there, and still the one that the run was started in."""
-    pid = run.tags.get(PID_TAG, "")
-    return pid.isdigit() and process(int(pid)) == run.tags.get(PROCESS_TAG)
 
 
 def _said(code: int) -> str:

@@ -15,11 +15,23 @@ VARIABLE = "PHLO_DEV_PROJECT"
 """Set by ``phlo dev`` for itself and the processes below it: the project's folder, or its name."""
 
 _found: list[str] = []
+_one_process = False
 
 
 def this_project() -> Project:
     """Find the project of this process."""
     return find_project(os.environ.get(VARIABLE))
+
+
+def one_process() -> None:
+    """Keep in mind that this process serves everything: what others need a sensor for, it does in threads."""
+    global _one_process
+    _one_process = True
+
+
+def is_one_process() -> bool:
+    """Whether ``phlo dev`` serves in this process."""
+    return _one_process
 
 
 def note(text: str, failures: list[PhloError]) -> None:

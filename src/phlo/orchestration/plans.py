@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from phlo.declarations import RAW, parse_partition, today
 from phlo.errors import ParentRefGone
 from phlo.orchestration.keys import table_of
+from phlo.orchestration.tags import PARTITION_TAG, RANGE_TAGS, REF_TAG, RESUMED_TAGS, RUN_TAG, marks
 from phlo.plan import Plan, days_between
 
 if TYPE_CHECKING:
@@ -18,19 +19,6 @@ if TYPE_CHECKING:
 
     from phlo.profiles import Lake
     from phlo.transform.models import Model
-
-RUN_TAG = "phlo/run"
-"""The id of the pipeline's run, and so the name of its ref, on the Dagster run."""
-
-REF_TAG = "phlo/ref"
-"""The ref that the Dagster run wrote: its own, or that of the run it went on with."""
-
-BY_TAG = "phlo/by"
-"""What executes a run that Dagster did not start: the command line."""
-
-PARTITION_TAG = "dagster/partition"
-RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
-RESUMED_TAGS = ("dagster/is_resume_retry", "dagster/is_asset_resume_retry")
 
 
 @dataclass(frozen=True)
@@ -67,8 +55,8 @@ def days_of(run: DagsterRun) -> tuple[dt.date, ...]:
 
 def run_id_of(instance: DagsterInstance, run: DagsterRun) -> str:
     """Name the pipeline's run of a Dagster run: like every run by the time it was made, and so in the same order."""
-    if RUN_TAG in run.tags:
-        return run.tags[RUN_TAG]
+    if RUN_TAG in marks(run):
+        return marks(run)[RUN_TAG]
     record = instance.get_run_record_by_id(run.run_id)
     made = record.create_timestamp if record else dt.datetime.now(dt.UTC)
     return f"{made.astimezone(dt.UTC):%Y%m%d-%H%M%S}-{run.run_id.split('-')[0]}"
@@ -85,7 +73,7 @@ def resumed(instance: DagsterInstance, run: DagsterRun, *, partial: bool) -> lis
         parent = instance.get_run_by_id(run.parent_run_id)
         if parent is None:
             raise ParentRefGone(run=run.parent_run_id)
-        if RUN_TAG not in parent.tags:
+        if RUN_TAG not in marks(parent):
             break  # it failed before it had a ref
         found.append(parent)
         partial = parent.tags.get(REF_TAG) != f"run-{parent.tags[RUN_TAG]}"

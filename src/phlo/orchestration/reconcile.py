@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus, RunsFilter
 
 from phlo.orchestration.branch import held_file
-from phlo.orchestration.launcher import is_alive
 from phlo.orchestration.place import this_project
-from phlo.orchestration.plans import BY_TAG, REF_TAG
 from phlo.orchestration.publishing import tell
+from phlo.orchestration.tags import BY_TAG, REF_TAG, has_process, is_alive, marks
 from phlo.profiles import open_lake
 
 if TYPE_CHECKING:
@@ -25,13 +24,15 @@ if TYPE_CHECKING:
 WORKING = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 
 
-def reconcile(instance: DagsterInstance, watched: Collection[str] = ()) -> list[str]:
+def reconcile(instance: DagsterInstance, watched: Collection[str] = (), *, only_known: bool = False) -> list[str]:
     """Settle every run that seems to work and whose process is gone; return their ids.
 
     Left out are those that somebody watches already, and those of the command line: their journals say how they ended.
+    With ``only_known`` also those that have no process yet: another launcher may be starting it.
     """
     working = instance.get_runs(RunsFilter(statuses=WORKING))
-    dead = [run for run in working if BY_TAG not in run.tags and run.run_id not in watched and not is_alive(run)]
+    ours = [run for run in working if marks(run).get(BY_TAG) != "cli" and (has_process(run) or not only_known)]
+    dead = [run for run in ours if run.run_id not in watched and not is_alive(run)]
     for run in dead:
         settle(instance, run, "its process ended before the run did")
     return [run.run_id for run in dead]
@@ -41,7 +42,7 @@ def settle(instance: DagsterInstance, run: DagsterRun, why: str) -> None:
     """End a run whose process is gone, as the lake has it."""
     catalog = open_lake(this_project()).catalog
     catalog.reap()
-    own = run.tags.get(REF_TAG, "").removeprefix("run-")  # of the run it went on with, where it did: that publishes
+    own = marks(run).get(REF_TAG, "").removeprefix("run-")  # of the run it went on with, where it did: that publishes
     published = catalog.publishes(1, run_id=own) if own else []
     if published:
         file = held_file(open_lake(this_project()), own)

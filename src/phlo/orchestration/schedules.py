@@ -15,7 +15,7 @@ from dagster import (
 )
 
 from phlo.orchestration.keys import asset_key, word
-from phlo.orchestration.plans import RANGE_TAGS
+from phlo.orchestration.tags import RANGE_TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,22 +15,20 @@ import socket
 import warnings
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phlo.errors import PortInUse, ServerRunning
 from phlo.orchestration import place
 from phlo.orchestration.instance import open_instance
-from phlo.orchestration.journals import shown
 from phlo.orchestration.reconcile import reconcile
-from phlo.orchestration.upkeep import looked_after
+from phlo.orchestration.upkeep import commands_shown, looked_after
 from phlo.orchestration.watch import refresh_on_change
+from phlo.orchestration.workspace import workspace
 from phlo.profiles import open_lake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from dagster import DagsterInstance
     from dagster._core.workspace.context import WorkspaceProcessContext
     from starlette.applications import Starlette
     from starlette.routing import BaseRoute
@@ -39,7 +37,6 @@ if TYPE_CHECKING:
 
     Say = Callable[[str], None]
 
-CODE = Path(__file__).with_name("code_location.py")
 GRACE_SECONDS = 3
 """How long open connections of browsers may hold up the end."""
 
@@ -67,13 +64,14 @@ def serve(project: Project, address: Address, say: Say, routes: Sequence[BaseRou
         stack.enter_context(only_server(project, address))
         listener = stack.enter_context(contextlib.closing(_listen(address)))
         os.environ[place.VARIABLE] = project.name if project.installed else str(project.root)
+        place.one_process()
         _quiet()
         instance = stack.enter_context(open_instance(project))
         for run_id in reconcile(instance):
             say(f"Run {run_id[:8]} had died with its process; it is settled.")
         context = stack.enter_context(workspace(instance))
         say(place.found())
-        stack.enter_context(shown(open_lake(project), context, say))
+        stack.enter_context(commands_shown(open_lake(project), context, say))
         stack.enter_context(looked_after(open_lake(project), instance, say))
         # Before the daemons, and so after them at the end: the queue must not start what nobody would stop.
         stack.callback(instance.run_launcher.stop)  # type: ignore[attr-defined]  # the one of launcher.py
@@ -103,30 +101,6 @@ def only_server(project: Project, address: Address) -> Iterator[None]:
         lock.write(f"{os.getpid()} {address}")
         lock.flush()
         yield
-
-
-@contextmanager
-def workspace(instance: DagsterInstance) -> Iterator[WorkspaceProcessContext]:
-    """Load the project's code into this process, once for the web app and the daemon."""
-    from dagster._core.remote_origin import InProcessCodeLocationOrigin
-    from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-    from dagster._core.workspace.context import WorkspaceProcessContext
-    from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
-
-    class Workspace(WorkspaceProcessContext):
-        """Dagster's can't reload code that is in its own process, and would lose it when the UI asks for that."""
-
-        def reload_workspace(self) -> None:
-            self.refresh_workspace()
-
-        def reload_code_location(self, name: str) -> None:
-            self.refresh_workspace()
-
-    project = place.this_project()
-    target = LoadableTargetOrigin(python_file=str(CODE), attribute="defs", working_directory=str(project.root))
-    origin = InProcessCodeLocationOrigin(target, location_name=project.name)
-    with Workspace(instance, InProcessWorkspaceLoadTarget(origin)) as context:
-        yield context
 
 
 def web_app(context: WorkspaceProcessContext, routes: Sequence[BaseRoute] = ()) -> Starlette:
@@ -178,4 +152,4 @@ def _quiet() -> None:
     warnings.simplefilter("ignore")
 
 
-__all__ = ["Address", "only_server", "serve", "web_app", "workspace"]
+__all__ = ["Address", "only_server", "serve", "web_app"]

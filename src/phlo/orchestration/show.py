@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dagster import MetadataValue
+from dagster import MetadataValue, TableColumn, TableSchema
 
 from phlo.errors import PhloError
+from phlo.inspect.tables import describe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from phlo.pipeline import Run
-    from phlo.protocols import Load, Publish
+    from phlo.profiles import Lake
+    from phlo.protocols import Load, Pin, Publish
     from phlo.quality.results import CheckResult
     from phlo.transform.models import Model
     from phlo.transform.results import NodeResult
@@ -21,21 +23,28 @@ ROWS = 5
 WIDTH = 60
 
 
-def table(run: Run, name: str) -> dict[str, Any]:
-    """Show a table as it is on the run's ref: its snapshot and its first rows."""
-    pin = run.lake.catalog.pin(run.ref)
+def table(lake: Lake, pin: Pin, name: str) -> dict[str, Any]:
+    """Show a table as it is in a state: its snapshot, columns, number of rows and first rows."""
     if name not in pin.tables and name not in pin.views:
         return {}
-    found: dict[str, Any] = {"ref": run.ref}
-    if name in pin.tables:
-        snapshot = run.lake.catalog.load(name, run.ref).current_snapshot()
-        found["snapshot id"] = str(snapshot.snapshot_id) if snapshot else "none"  # larger than JSON's numbers
+    about = describe(lake.catalog, pin, name)
+    columns = [TableColumn(each.name, each.type) for each in about.columns]
+    found: dict[str, Any] = {"dagster/column_schema": TableSchema(columns)} if columns else {}
+    if about.kind == "table":
+        snapshot = about.snapshot
+        found["snapshot id"] = str(snapshot.id) if snapshot else "none"  # larger than JSON's numbers
+        found["dagster/row_count"] = about.rows or 0
     quoted = ".".join(f'"{word}"' for word in name.split("."))
     try:
-        rows = run.lake.engine.query(f"SELECT * FROM {quoted} LIMIT {ROWS}", pin).to_pylist()
+        rows = lake.engine.query(f"SELECT * FROM {quoted} LIMIT {ROWS}", pin).to_pylist()
     except PhloError as error:  # a preview is no reason to fail
         return found | {"preview": f"not shown: {error}"}
     return found | {"preview": MetadataValue.md(markdown(rows))}
+
+
+def on_ref(run: Run, name: str) -> dict[str, Any]:
+    """Show a table as it is on the run's ref."""
+    return table(run.lake, run.lake.catalog.pin(run.ref), name) | {"ref": run.ref}
 
 
 def load(loaded: Load) -> dict[str, Any]:
@@ -54,10 +63,12 @@ def model(run: Run, made: Model) -> dict[str, Any]:
     """Show what came of a model."""
     results = run.transformed.models if run.transformed else []
     found = next((each for each in results if each.table == made.table), None)
-    if found is None:
-        return table(run, made.table)
-    numbers = {"duration (s)": found.seconds} | ({} if found.rows is None else {"rows": found.rows})
-    return table(run, made.table) | numbers
+    return on_ref(run, made.table) | (numbers(found) if found else {})
+
+
+def numbers(made: NodeResult) -> dict[str, Any]:
+    """Show how long a model took, and the rows that its query returned."""
+    return {"duration (s)": made.seconds} | ({} if made.rows is None else {"rows": made.rows})
 
 
 def publish(published: Publish) -> dict[str, Any]:

@@ -52,14 +52,15 @@ class FastEventLog(SqliteEventLogStorage):
             for each in events:
                 self.store_event(each)
             return
-        with self.run_connection(events[0].run_id) as connection:
-            connection.execute(self.prepare_insert_event_batch(events))
         with self.index_transaction() as connection:
             ids = [_stored_as(connection.execute(self.prepare_insert_event(each))) for each in events]
             self._store_asset_event_tags(connection, events, ids)
             newest = {each.dagster_event.asset_key: (each, i) for each, i in zip(events, ids, strict=True)}  # type: ignore[union-attr]
             for event, event_id in newest.values():
                 self._store_asset_event(connection, event, event_id)
+        # Last: whoever was killed in between looks here for what is stored, and stores it again.
+        with self.run_connection(events[0].run_id) as connection:
+            connection.execute(self.prepare_insert_event_batch(events))
 
     def dispose(self) -> None:
         """Close every file."""

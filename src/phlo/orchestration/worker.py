@@ -11,11 +11,10 @@ from dagster._core.execution.api import execute_run
 from dagster._utils.interrupts import capture_interrupts
 
 from phlo.errors import PhloError
-from phlo.orchestration.branch import PID_TAG, PROCESS_TAG
 from phlo.orchestration.definitions import definitions
 from phlo.orchestration.instance import open_instance
 from phlo.orchestration.place import this_project
-from phlo.processes import process
+from phlo.orchestration.tags import executed_by
 from phlo.profiles import open_lake
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def main(run_id: str) -> int:
     with capture_interrupts(), open_instance(project) as instance:
         run = instance.get_run_by_id(run_id)
         assert run is not None, "whoever launches a run has made it"
-        instance.add_run_tags(run_id, {PID_TAG: str(os.getpid()), PROCESS_TAG: process(os.getpid())})
+        instance.add_run_tags(run_id, executed_by(run_id, os.getpid()))
         try:
             result = perform(open_lake(project), run, instance)
         except PhloError as error:
