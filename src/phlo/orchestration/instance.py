@@ -44,7 +44,18 @@ def _configuration(project: Project, folder: Path) -> dict[str, Any]:
     }
     own = project.root / ".phlo" / OWN
     theirs = yaml.safe_load(own.read_text()) if own.is_file() else None
-    return ours | (theirs or {})
+    return ours | with_driver(theirs or {})
+
+
+def with_driver(theirs: dict[str, Any]) -> dict[str, Any]:
+    """Name the driver that Dagster speaks to Postgres with: SQLAlchemy has come to take another when none is named."""
+    postgres = (theirs.get("storage") or {}).get("postgres") or {}
+    if "postgres_db" in postgres:
+        postgres["postgres_db"].setdefault("scheme", "postgresql+psycopg2")
+    url = postgres.get("postgres_url")
+    if isinstance(url, str):
+        postgres["postgres_url"] = url.replace("postgresql://", "postgresql+psycopg2://", 1)
+    return theirs
 
 
 def _class(module: str, name: str, **config: object) -> dict[str, Any]:
