@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 from dagster import DagsterRunStatus
 from floor import DAY, floor_of, rows
 from server_process import dagsters_own, served
+from tests.conftest import REPOSITORY
 from tests.faults.test_full_disk import fill, small_disk  # noqa: F401  # a fixture
 
 from phlo.orchestration.reconcile import reconcile
@@ -20,19 +22,11 @@ if TYPE_CHECKING:
 
     from tests.conftest import Shop
 
-OWN = """
-from dagster import AssetKey, DefaultSensorStatus, Definitions, RunRequest, sensor
+GUIDE = (REPOSITORY / "docs" / "guides" / "orchestration.md").read_text()
+(PRINTED,) = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+OWN = PRINTED.replace("default_status=", "minimum_interval_seconds=1, default_status=", 1)
+"""The guide's own example, which asks more often."""
 
-from phlo.orchestration.code_location import defs as platform
-
-
-@sensor(target=[AssetKey("readings")], minimum_interval_seconds=1, default_status=DefaultSensorStatus.RUNNING)
-def file_came(context):
-    yield RunRequest(run_key="20", partition_key="2024-01-20")
-
-
-defs = Definitions.merge(platform(), Definitions(sensors=[file_came]))
-"""
 UNSTEADY = """
 from pathlib import Path
 

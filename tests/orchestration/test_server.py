@@ -110,6 +110,9 @@ def test_a_file_that_stops_importing_is_said_and_costs_its_own_assets_alone(shop
         broken.write_text("import nothing_like_it\n")
         server.wait(lambda: "more" not in server.assets())
         assert {"readings", "events"} <= server.assets()
+        reloaded = server.ask('mutation { reloadRepositoryLocation(repositoryLocationName: "shop") { __typename } }')
+        assert reloaded["reloadRepositoryLocation"]["__typename"] == "WorkspaceLocationEntry"
+        assert {"readings", "events"} <= server.assets()
         server.process.send_signal(signal.SIGINT)
         _, err = server.process.communicate(timeout=60)
     assert "Changed: workflows/other.py" in err
