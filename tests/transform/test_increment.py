@@ -211,3 +211,27 @@ def test_a_microbatch_without_rows_empties_its_span(session: Session, rows: Rows
     replace_table(session, "silver.t", EVENTS)
     increment(session, "silver.t", f"select * from ({EVENTS}) where false", DAY)
     assert [row["id"] for row in rows("select id from silver.t order by id")] == [1, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "filtered"),
+    [
+        (
+            DAY.start,
+            DAY.end,
+            "at >= TIMESTAMP '2024-01-21 00:00:00+00:00' and at < TIMESTAMP '2024-01-22 00:00:00+00:00'",
+        ),
+        (DAY.start, None, "at >= TIMESTAMP '2024-01-21 00:00:00+00:00'"),
+        (None, DAY.end, "at < TIMESTAMP '2024-01-22 00:00:00+00:00'"),
+        (None, None, None),
+    ],
+)
+def test_a_batch_of_a_source_is_cut_out_by_times(start: Any, end: Any, filtered: str | None) -> None:
+    from dbt.adapters.base.relation import EventTimeFilter
+
+    from phlo.transform.adapter.relation import PhloRelation
+
+    batch = EventTimeFilter("at", start, end)
+    relation = PhloRelation.create(schema="silver", identifier="t", event_time_filter=batch)
+    wanted = '"silver"."t"' if filtered is None else f'(select * from "silver"."t" where {filtered})'
+    assert str(relation) == wanted

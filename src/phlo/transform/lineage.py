@@ -17,6 +17,7 @@ import re
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -172,9 +173,15 @@ def _fingerprint(model: Compiled, tables: _Tables) -> tuple[str, tuple[str, ...]
 
     parents = model.parents if model.language == "python" else tuple(tables_of(model.code, tables.session.dialect))
     code = "" if model.language == "python" else _VALUES.sub(_without_value, model.code)
-    about = [version("phlo"), version("sqlglot"), tables.session.dialect, model.language, code]
+    about = [*_versions(), tables.session.dialect, model.language, code]
     columns = [(name, tables.columns(name)) for name in (model.table, *parents)]
     return hashlib.sha256(json.dumps([about, columns]).encode()).hexdigest()[:32], parents
+
+
+@lru_cache(maxsize=1)
+def _versions() -> tuple[str, str]:
+    """Who traces; looking it up reads files."""
+    return version("phlo"), version("sqlglot")
 
 
 def _without_value(found: re.Match[str]) -> str:

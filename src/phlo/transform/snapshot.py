@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from phlo.engine.failure import explained
 from phlo.iceberg.types import quoted
@@ -10,6 +10,7 @@ from phlo.transform.columns import storable
 from phlo.transform.increment import BATCH, check_keys
 from phlo.transform.session import tables_of
 from phlo.transform.write import Built, Counted
+from phlo.transform.write import columns as columns_of_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,7 @@ def snapshot(session: Session, name: str, sql: str, columns: Mapping[str, str]) 
     with session.reading(dict.fromkeys([*tables_of(sql, session.dialect), name])) as con, explained(sql):
         staged = storable(con.sql(session.duckdb(sql, con)))
         kept = ", ".join(quoted(column) for column in staged.columns if not _is_staging(column))
-        staged.create(CHANGES)
+        _in_utc(staged, dict(columns_of_table(session, name)), columns).create(CHANGES)
         con.sql(
             f"SELECT {kept} FROM {CHANGES} WHERE dbt_change_type = 'insert' UNION ALL BY NAME "
             f"SELECT t.* REPLACE (c.{until} AS {until}) FROM {table} t JOIN {CHANGES} c ON t.{version} = c.{version} "
@@ -39,6 +40,17 @@ def snapshot(session: Session, name: str, sql: str, columns: Mapping[str, str]) 
         rows = Counted(con.table(BATCH))
         session.engine.write(name, rows.reader(), session.ref, mode="merge", keys=[columns["dbt_scd_id"]])
     return Built(rows.rows)
+
+
+def _in_utc(staged: Any, there: Mapping[str, str], columns: Mapping[str, str]) -> Any:
+    """Give dbt's own times the type that they have in the table: of a deleted row they are the present, with a zone."""
+    own = {columns[name] for name in ("dbt_updated_at", "dbt_valid_from", "dbt_valid_to")}
+    casts = [
+        f"{quoted(name)} AT TIME ZONE 'UTC' AS {quoted(name)}"
+        for name, kind in zip(staged.columns, staged.types, strict=True)
+        if name in own and str(kind.id) == "timestamp with time zone" and there.get(name) == "timestamp(6)"
+    ]
+    return staged.project(f"* REPLACE ({', '.join(casts)})") if casts else staged
 
 
 def _is_staging(column: str) -> bool:

@@ -30,8 +30,11 @@ OpenLake = Callable[[Path], Any]
 Check = Callable[[Any, str, Callable[[str], None]], None]
 """Checks a lake's ref, telling how it went; raises where a blocking check fails."""
 
-BUILDING = frozenset({"run", "build", "seed", "snapshot", "retry", "clone", "test"})
-"""The dbt commands that write; tests do when they store their failures."""
+BUILDING = frozenset({"run", "build", "seed", "snapshot", "retry", "clone", "test", "freshness"})
+"""The dbt commands that write."""
+
+LOOKING = frozenset({"test", "freshness"})
+"""Those that write by the way alone: failures that tests store, and the project's hooks."""
 
 FINE = frozenset({"success", "pass", "warn", "no-op"})
 """The ends of a node after which its part of the ref is whole."""
@@ -138,9 +141,9 @@ def end(say: Callable[[str], None]) -> None:
             say(trouble)
         if run.kept:
             say(f"Written to `{ref}`, which is not published; `phlo ref diff {ref}` shows what differs from main")
-        elif not catalog.diff(ref) and not stopped and not (failed and run.command != "test"):
+        elif not catalog.diff(ref) and not stopped and not (failed and run.command not in LOOKING):
             catalog.drop_ref(ref)
-            if run.command != "test":
+            if run.command not in LOOKING:
                 say("Nothing changed, so there was nothing to publish")
         elif stopped or failed:
             reason = "dbt stopped before its end" if stopped else f"{_nodes(failed)} failed"

@@ -1,0 +1,1 @@
+select * from {{ ref('fct_orders') }} order by order_cents desc limit 5

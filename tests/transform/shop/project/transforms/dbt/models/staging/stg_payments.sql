@@ -1,0 +1,2 @@
+select *, {{ cents_to_amount('amount_cents') }} as amount
+from {{ source('till', 'payments') }}

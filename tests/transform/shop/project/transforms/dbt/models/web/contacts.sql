@@ -1,0 +1,1 @@
+{{ basket_utils.union_relations([ref('stg_customers'), ref('newsletter')]) }}
