@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 
 from phlo.config import Settings
+from phlo.engine.dialect import to_duckdb
 from phlo.engine.duckdb import DuckDBEngine
 from phlo.errors import (
     PublishConflict,
@@ -408,3 +409,20 @@ def test_a_write_is_seen_on_its_ref_alone(lake: DuckDBEngine) -> None:
 def test_a_query_that_is_not_allowed_says_so(lake: DuckDBEngine) -> None:
     with pytest.raises(QueryNotAllowed, match="queries only read"):
         ask(lake, "DELETE FROM raw.readings")
+
+
+def test_the_dialect_is_told_of_the_columns_of_tables_and_of_what_views_select(lake: DuckDBEngine) -> None:
+    with lake.connect() as con:
+        tables = lake.bind(con, ["silver.hundreds"], lake.catalog.pin("run-1"))
+    assert [name for name, _ in tables] == ["raw.readings", "silver.hundreds"]
+    assert "phlo_avg" not in to_duckdb("SELECT avg(hundreds) FROM silver.hundreds", tables=tables)
+
+
+def test_a_mean_stays_exact_when_its_column_becomes_a_decimal(lake: DuckDBEngine) -> None:
+    sql = "SELECT avg(x) AS mean FROM raw.amounts"
+    lake.write("raw.amounts", pa.table({"x": pa.array([1, 2], pa.int64())}), "run-1", mode="append")
+    assert ask(lake, sql) == [{"mean": 1.5}]
+    lake.catalog.drop_table("raw.amounts", "run-1")
+    exact = pa.array([Decimal("1.01"), Decimal("1.02")], pa.decimal128(10, 2))
+    lake.write("raw.amounts", pa.table({"x": exact}), "run-1", mode="append")
+    assert ask(lake, sql) == [{"mean": Decimal("1.02")}]

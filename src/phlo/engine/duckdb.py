@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
+from phlo.engine.columns import known_columns
 from phlo.engine.define import define
 from phlo.engine.describe import answer, take_explain
 from phlo.engine.dialect import parse, tables_in, to_duckdb
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
     from phlo.config import Settings
+    from phlo.engine.dialect import Tables
     from phlo.iceberg import merge
     from phlo.protocols import Catalog, Pin, WriteMode
 
@@ -65,8 +67,8 @@ class DuckDBEngine:
         tree = parse(query, dialect)
         check_read_only(tree)
         with self.connect() as con:
-            self.bind(con, tables_in(tree), pin)
-            statement = to_duckdb(query, dialect)
+            tables = self.bind(con, tables_in(tree), pin)
+            statement = to_duckdb(query, dialect, tables)
             define(con, statement)
             rows = run(con, f"{explain} {statement}".lstrip(), query)
         return pa.table({"Query Plan": rows["explain_value"]}) if explain else rows
@@ -126,22 +128,25 @@ class DuckDBEngine:
         with self._instance.connected() as con:
             yield con
 
-    def bind(self, con: DuckDBPyConnection, names: Iterable[str], pin: Pin) -> None:
+    def bind(self, con: DuckDBPyConnection, names: Iterable[str], pin: Pin) -> Tables:
         """Make a pin's tables and views, and what these views read, known to a connection under their names.
 
-        On a run's ref they join the ref's read set. Raises ``UnknownTable``.
+        On a run's ref they join the ref's read set. Returns what the dialect is told of them. Raises ``UnknownTable``.
         """
         ordered: dict[str, None] = {}
         for name in names:
             self._resolve(name, pin, ordered, ())
         self._record_reads(pin, ordered)
+        tables = known_columns(self.catalog, ordered, pin)
         for name in ordered:
             con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(name.partition('.')[0])}")
             if name in pin.views:
-                _create_view(con, name, to_duckdb(pin.views[name].sql, self.settings.dialect), pin.views[name].sql)
+                sql = pin.views[name].sql
+                _create_view(con, name, to_duckdb(sql, self.settings.dialect, tables), sql)
             else:
                 select = scan_sql(self.catalog.open_pinned(name, pin), con=con)
                 _create_view(con, name, select, select)
+        return tables
 
     def _resolve(self, name: str, pin: Pin, ordered: dict[str, None], above: tuple[str, ...]) -> None:
         """Add a name to ``ordered`` after all that it reads."""

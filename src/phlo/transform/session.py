@@ -46,8 +46,8 @@ class Session:
     """What dbt takes for temporary tables: queries that this session alone sees under a name."""
     built: dict[str, Compiled] = field(default_factory=dict)
     """By table or view the models that were built."""
-    _working: set[Any] = field(default_factory=set)
-    """The engine's connections that are open now."""
+    _working: dict[Any, Any] = field(default_factory=dict)
+    """The engine's connections that are open now, and what the dialect is told of the tables that stand open there."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopped: threading.Event = field(default_factory=threading.Event)
 
@@ -71,13 +71,13 @@ class Session:
             with self._lock:
                 if self._stopped.is_set():
                     raise Interrupted()
-                self._working.add(con)
+                self._working[con] = ()
             try:
-                self.engine.bind(con, list(names), self.pin())
+                self._working[con] = self.engine.bind(con, list(names), self.pin())
                 yield con
             finally:
                 with self._lock:
-                    self._working.discard(con)
+                    self._working.pop(con)
 
     def interrupt(self) -> None:
         """Stop what runs now in other threads, and let nothing begin: returns when all have stopped.
@@ -97,7 +97,7 @@ class Session:
         from phlo.engine.define import define
         from phlo.engine.dialect import to_duckdb
 
-        return define(con, to_duckdb(sql, self.dialect))
+        return define(con, to_duckdb(sql, self.dialect, self._working.get(con, ())))
 
 
 def tables_of(sql: str, dialect: str) -> list[str]:

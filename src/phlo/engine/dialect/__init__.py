@@ -11,13 +11,14 @@ from functools import lru_cache
 
 from phlo.engine.dialect import casts, comparisons, datetimes, functions, operators, queries, sqljson, strings
 from phlo.engine.dialect.functions import known_functions
+from phlo.engine.dialect.kinds import Kind, Tables, knowing
 from phlo.engine.dialect.macros import macro_sql
 from phlo.engine.dialect.reader import deeply, parse, read_once
 from phlo.engine.dialect.rules import translate
 from phlo.engine.dialect.tables import tables_in, tables_named
 from phlo.engine.dialect.writer import write, write_as_read
 
-__all__ = ["MACROS", "known_functions", "parse", "tables_in", "tables_named", "to_duckdb"]
+__all__ = ["MACROS", "Kind", "Tables", "known_functions", "parse", "tables_in", "tables_named", "to_duckdb"]
 
 MACROS: str = macro_sql()
 """SQL that makes all macros on a DuckDB connection, each after those it calls."""
@@ -26,13 +27,16 @@ _REGISTERED = (casts, comparisons, datetimes, functions, operators, queries, sql
 
 
 @lru_cache(maxsize=1024)
-def to_duckdb(sql: str, dialect: str = "trino") -> str:
-    """Turn one statement of the project's dialect into DuckDB SQL.
+def to_duckdb(sql: str, dialect: str = "trino", tables: Tables = ()) -> str:
+    """Turn one statement of the project's dialect into DuckDB SQL, shorter where the columns of ``tables`` are known.
 
     A statement in ``duckdb`` means what it says; it is written anew from its tree, so that what runs was checked.
 
-    >>> to_duckdb("SELECT approx_distinct(sgv) AS n FROM raw.entries")
-    'SELECT count(DISTINCT "sgv") AS "n" FROM "raw"."entries"'
+    >>> to_duckdb("SELECT avg(sgv) AS mean FROM raw.entries", tables=(("raw.entries", (("sgv", Kind("integer")),)),))
+    'SELECT avg("sgv") AS "mean" FROM "raw"."entries"'
     """
     tree = read_once(sql, dialect)
-    return deeply(lambda: write_as_read(tree) if dialect == "duckdb" else write(translate(tree)), sql)
+    if dialect == "duckdb":
+        return deeply(lambda: write_as_read(tree), sql)
+    with knowing(tables):
+        return deeply(lambda: write(translate(tree)), sql)

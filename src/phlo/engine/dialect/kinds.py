@@ -1,18 +1,23 @@
-"""What can be told of an expression's type from the statement alone: enough to keep its SQL short.
+"""What can be told of an expression's type from a statement and the tables it reads: enough to keep its SQL short.
 
 Where this says nothing, DuckDB decides when it binds the statement (see ``calls``).
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlglot import exp
 from sqlglot.expressions import DType
 
 from phlo.engine.dialect.json_grammar import SqlJson
+from phlo.engine.dialect.reader import read_once
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from phlo.engine.dialect.nodes import Node
 
 
@@ -26,6 +31,23 @@ class Kind(NamedTuple):
 
     name: str = ""
     digits: int = MICROSECONDS
+
+
+Columns = tuple[tuple[str, Kind], ...]
+Tables = tuple[tuple[str, Columns | str], ...]
+"""What the catalog's tables hold, by name in lower case: a table's columns, or the SELECT of a view."""
+
+_TABLES: ContextVar[dict[str, Columns | str] | None] = ContextVar("tables", default=None)
+
+
+@contextmanager
+def knowing(tables: Tables) -> Iterator[None]:
+    """Tell the kinds of the columns of these tables too, for as long as this lasts."""
+    token = _TABLES.set(dict(tables))
+    try:
+        yield
+    finally:
+        _TABLES.reset(token)
 
 
 _TYPES = {
@@ -201,13 +223,28 @@ def _column(node: exp.Column, depth: int) -> Kind:
     select = node.find_ancestor(exp.Select)
     if select is None or node.find_ancestor(exp.Lambda):
         return Kind()
+    if not node.table and _orders(node, select):
+        named = [each for each in select.selects if each.alias_or_name.lower() == node.name.lower()]
+        if named and not isinstance(named[0], exp.Column):
+            return kind_of(named[0], depth + 1)
     found = [
         _output(source, node.name, depth + 1)
         for source in _sources(select)
-        if not node.table or node.table == source.alias_or_name
+        if not node.table or node.table.lower() == source.alias_or_name.lower()
     ]
     known = [kind for kind in found if kind is not None]
     return known[0] if len(known) == 1 else Kind()
+
+
+def _orders(node: exp.Column, select: exp.Select) -> bool:
+    """Whether a column stands in ORDER BY, where the names that SELECT gives come first."""
+    order = select.args.get("order")
+    above: Node | None = node
+    while above is not None and above is not select:
+        if above is order:
+            return True
+        above = above.parent
+    return False
 
 
 def _sources(select: exp.Select) -> list[Node]:
@@ -219,12 +256,27 @@ def _sources(select: exp.Select) -> list[Node]:
 def _output(source: Node, column: str, depth: int) -> Kind | None:
     """Tell the kind of a column that a table of this statement's own puts out; None where that is another's."""
     query, names = _defined(source)
-    if query is None or depth > DEEPEST:
+    if depth > DEEPEST:
         return None
+    if query is None:
+        return _stored(source, column, depth + 1)
     if names:
         places = [i for i, name in enumerate(names) if name.lower() == column.lower()]
         return _at(query, places[0], depth + 1) if places else None
     return _named(query, column, depth + 1)
+
+
+def _stored(source: Node, column: str, depth: int) -> Kind | None:
+    """Tell the kind of a column of the catalog's; none where the statement gives columns other names."""
+    if not isinstance(source, exp.Table) or not source.db or source.args.get("pivots"):
+        return None
+    alias = source.args.get("alias")
+    if alias and alias.args.get("columns"):
+        return None
+    found = (_TABLES.get() or {}).get(f"{source.db}.{source.name}".lower(), ())
+    if isinstance(found, str):
+        return _named(read_once(found), column, depth)
+    return next((kind for name, kind in found if name.lower() == column.lower()), None)
 
 
 def _named(query: Node, column: str, depth: int) -> Kind | None:
@@ -237,8 +289,12 @@ def _named(query: Node, column: str, depth: int) -> Kind | None:
     for projection in query.selects:
         if projection.alias_or_name.lower() == column.lower():
             return kind_of(projection, depth + 1)
-    if any(isinstance(projection, exp.Star) for projection in query.selects):
-        inner = [_output(nested, column, depth + 1) for nested in _sources(query)]
+    stars = [projection for projection in query.selects if projection.is_star]
+    if stars:
+        of = {star.table.lower() for star in stars if isinstance(star, exp.Column)}
+        every = any(isinstance(star, exp.Star) for star in stars)
+        sources = [each for each in _sources(query) if every or each.alias_or_name.lower() in of]
+        inner = [_output(nested, column, depth + 1) for nested in sources]
         return next((kind for kind in inner if kind is not None), None)
     return None
 
@@ -252,7 +308,7 @@ def _at(query: Node, place: int, depth: int) -> Kind | None:
         cells = [row.expressions[place] if isinstance(row, exp.Tuple) else row for row in query.expressions]
         return _merged(cells, depth + 1)
     before = query.selects[: place + 1] if isinstance(query, exp.Select) else []
-    if len(before) <= place or any(isinstance(projection, exp.Star) for projection in before):
+    if len(before) <= place or any(projection.is_star for projection in before):
         return None
     return kind_of(before[place], depth + 1)
 
