@@ -26,7 +26,17 @@ from phlo.engine.guard import check_read_only
 from phlo.engine.instance import Instance
 from phlo.errors import QueryFailed, UnknownTable, nearest
 from phlo.iceberg.interrupts import stoppable
-from phlo.iceberg.tables import PARTITION_COLUMN, as_pattern, evolve, scan_sql, within_sql
+from phlo.iceberg.tables import (
+    PARTITION_COLUMN,
+    Columns,
+    as_pattern,
+    evolve,
+    needs_reader,
+    plan,
+    scan_sql,
+    tasks_sql,
+    within_sql,
+)
 from phlo.iceberg.types import literal, quoted
 from phlo.protocols import MAIN, Written
 
@@ -43,6 +53,9 @@ if TYPE_CHECKING:
     from phlo.iceberg import merge
     from phlo.protocols import Catalog, Pin, WriteMode
 
+SCANS, LONGEST_SCAN = 64, 200_000
+"""How many scans' texts are kept, and the longest of them, in characters: of a thousand files and more."""
+
 
 class DuckDBEngine:
     """Queries and writes with DuckDB in this process; ``temp`` is where it spills what memory does not hold."""
@@ -51,6 +64,7 @@ class DuckDBEngine:
         self.catalog = catalog
         self.settings = settings
         self.temp = temp
+        self._scans: dict[str, str] = {}
         self._instance = Instance(partial(_locked, catalog.warehouse, settings, temp))
         self._writes = Instance(partial(_for_writes, settings, temp))
 
@@ -144,9 +158,23 @@ class DuckDBEngine:
                 sql = pin.views[name].sql
                 _create_view(con, name, to_duckdb(sql, self.settings.dialect, tables), sql)
             else:
-                select = scan_sql(self.catalog.open_pinned(name, pin), con=con)
+                select = self._scan(name, pin, con)
                 _create_view(con, name, select, select)
         return tables
+
+    def _scan(self, name: str, pin: Pin, con: DuckDBPyConnection) -> str:
+        """Return a SELECT of a pinned table's rows; where no file takes PyIceberg's reader, its text is kept."""
+        kept = self._scans.get(pin.tables[name])
+        if kept is not None:
+            return kept
+        table = self.catalog.open_pinned(name, pin)
+        tasks = plan(table)
+        select = tasks_sql(table, tasks, Columns(table.schema()), con)
+        if len(select) < LONGEST_SCAN and not any(needs_reader(table, task) for task in tasks):
+            if len(self._scans) >= SCANS:
+                self._scans.clear()
+            self._scans[pin.tables[name]] = select
+        return select
 
     def _resolve(self, name: str, pin: Pin, ordered: dict[str, None], above: tuple[str, ...]) -> None:
         """Add a name to ``ordered`` after all that it reads."""
