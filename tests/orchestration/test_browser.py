@@ -124,6 +124,35 @@ def test_a_partition_is_materialized_in_the_browser_and_its_run_says_what_was_pu
     page.picture("partition")
 
 
+def test_a_backfill_is_chosen_and_launched_in_the_browser_and_its_days_show_what_was_published(page: Page) -> None:
+    first, last = "2024-01-18", "2024-01-20"
+    page.open("/assets/glucose_entries")
+    page.press("Materialize")
+    page.press("Show all partitions")
+    page.write("input[placeholder^='ex:']", f"[{first}...{last}]")
+    page.see("3 partitions")
+    page.press("Launch backfill")
+    page.server.wait(lambda: len(page.server.runs()) == 1)
+    (run,) = page.server.runs()
+    assert page.server.ended(run["runId"]) == "SUCCESS"
+
+    page.open("/runs?view=backfills")
+    page.see("glucose_entries", "3 partitions")
+    (publish,) = open_lake(page.root).catalog.publishes()
+    assert [load.partition for load in publish.loads] == [first, "2024-01-19", last]
+    for load in publish.loads:
+        page.open(f"/assets/glucose_entries?partition={load.partition}&view=partitions")
+        page.see("Materialized (3)", "rows written", str(load.rows_written), "publish")
+
+
+def test_definitions_are_reloaded_in_the_browser(page: Page) -> None:
+    page.open("/locations")
+    page.see("glucose-platform", "Loaded")
+    page.press("Reload")
+    page.see("glucose-platform", "Loaded")
+    assert "does not support" not in page.text
+
+
 def browser() -> Chrome:
     """Debian's chromium, without a screen."""
     from selenium.webdriver import Chrome, ChromeOptions

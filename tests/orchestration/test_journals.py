@@ -152,6 +152,7 @@ def test_what_a_server_that_was_killed_had_stored_does_not_come_twice(floor: Flo
         assert said(floor, run.run_id) == ["one", "two", "two", "two"]
 
 
+@pytest.mark.slow
 def test_what_dbt_made_and_tested_is_shown(floor: Floor, reader: Shown) -> None:
     models = floor.shop.root / "transforms" / "dbt"
     (models / "models" / "silver").mkdir(parents=True)

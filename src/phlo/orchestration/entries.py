@@ -89,11 +89,11 @@ def _materializations(lake: Lake, record: RunRecord, published: Publish) -> Iter
     tables = {load.table: show.table(lake, pin, load.table) for load in published.loads}
     took = {"run duration (s)": record.seconds} if record.seconds is not None else {}
     for load in published.loads:
-        shown = tables[load.table] | show.load(load) | took | how
+        shown = show.load(load) | took | how | tables[load.table]
         yield AssetMaterialization(asset_key(load.table), partition=load.partition, metadata=shown)
     for model in _results(record, "model"):
         if model.status == "success":
-            shown = show.table(lake, pin, model.table) | show.numbers(model) | how
+            shown = show.numbers(model) | how | show.table(lake, pin, model.table)
             yield AssetMaterialization(asset_key(model.table), metadata=shown)
 
 

@@ -115,7 +115,7 @@ def _made(event: EventLogEntry, describe: Describe, stored: Mapping[AssetKey, tu
     new = AssetMaterialization(
         asset_key=old.asset_key,
         description=old.description,
-        metadata={**old.metadata, **more},
+        metadata={**more, **old.metadata},  # the numbers of the publish first: a page shows few lines
         partition=old.partition,
         tags={**(old.tags or {}), **_inputs(old.tags or {}, stored)},
     )

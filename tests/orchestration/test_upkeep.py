@@ -1,0 +1,66 @@
+"""The sensor that looks after a project where a server of Dagster's serves it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus, build_sensor_context
+from floor import DAY
+
+from phlo.orchestration import place
+from phlo.orchestration.definitions import definitions
+from phlo.orchestration.tags import executed_by
+
+if TYPE_CHECKING:
+    import pytest
+    from dagster import DagsterRun
+    from floor import Floor
+
+ALERTS = """
+destinations: [{name: here, type: console}]
+rules: [{name: failed, on: run_failed}]
+"""
+
+
+def test_the_sensor_shows_commands_settles_dead_runs_tells_alerts_and_leaves_those_that_start_alone(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHLO_DEV_PROJECT", str(floor.shop.root))
+    (floor.shop.root / "source" / f"{DAY}.json").write_text("{not json")
+    assert floor.shop.call("materialize", "readings", "--partition", DAY).code == 1
+    (floor.shop.root / ".phlo" / "alerting").mkdir()
+    (floor.shop.root / ".phlo" / "alerting" / "config.yaml").write_text(ALERTS)
+    dead, starting = floor.create("events"), floor.create("events")
+    floor.instance.add_run_tags(dead.run_id, executed_by(dead.run_id, 2**22 + 1, "gone"))
+    for run in (dead, starting):
+        event = DagsterEvent(DagsterEventType.RUN_STARTING.value, run.job_name, message="starting")
+        floor.instance.report_dagster_event(event, run.run_id)
+    inherited = executed_by(dead.run_id, 2**22 + 1, "gone")
+    floor.instance.add_run_tags(starting.run_id, inherited)  # a retry has its parent's tags until it has a process
+
+    said = tick(floor)
+    assert said == "1 run of the command line had something new."
+    assert status(floor, dead) is DagsterRunStatus.FAILURE
+    assert status(floor, starting) is DagsterRunStatus.STARTING
+    (shown,) = [run for run in floor.instance.get_runs() if run.run_id not in (dead.run_id, starting.run_id)]
+    assert shown.status is DagsterRunStatus.FAILURE
+    assert " since 20" in floor.shop.call("alerts", "list").out  # the rule's state
+
+
+def test_the_server_of_one_process_has_no_need_of_the_sensor(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [each.name for each in definitions(floor.lake).sensors or ()] == ["phlo_upkeep"]
+    monkeypatch.setattr(place, "_one_process", True)
+    assert list(definitions(floor.lake).sensors or ()) == []
+
+
+def tick(floor: Floor) -> str | None:
+    """Call the sensor as the daemon does."""
+    repository = definitions(floor.lake).get_repository_def()
+    context = build_sensor_context(floor.instance, repository_def=repository)
+    return repository.get_sensor_def("phlo_upkeep").evaluate_tick(context).skip_message
+
+
+def status(floor: Floor, run: DagsterRun) -> DagsterRunStatus:
+    found = floor.instance.get_run_by_id(run.run_id)
+    assert found is not None
+    return found.status
