@@ -228,6 +228,22 @@ def test_as_of_reads_what_was_published_then(shop: Shop) -> None:
     assert "error[before-first-publish]" in early.err
 
 
+def test_a_table_that_was_made_later_is_not_said_to_be_unknown(shop: Shop) -> None:
+    """Its first load rejects nothing, so `rejected.readings` is made by the second run."""
+    shop.deliver(DAY, rows(1))
+    shop.call("materialize", "readings", "--partition", DAY)
+    then = shop.call("history", "--json").records[0]["at"]
+    shop.deliver(DAY, [*rows(1), {"id": None, "value": "1"}])
+    shop.call("materialize", "readings", "--partition", DAY)
+    made = shop.call("history", "--json").records[0]["at"]
+    early = shop.call("query", "SELECT count(*) FROM Rejected.readings", "--as-of", then)
+    assert early.code == 1
+    assert "error[table-not-yet]" in early.err
+    assert f"since publish 2 at {made}" in early.err
+    assert shop.call("query", "SELECT count(*) FROM rejected.readings", "--as-of", made).code == 0
+    assert "error[unknown-table]" in shop.call("query", "SELECT * FROM raw.nothing", "--as-of", then).err
+
+
 def test_dropping_a_ref_asks_first(shop: Shop) -> None:
     (shop.root / "source" / f"{DAY}.json").write_text("{not json")
     shop.call("materialize", "readings", "--partition", DAY)

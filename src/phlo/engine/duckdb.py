@@ -24,7 +24,7 @@ from phlo.engine.dialect import parse, tables_in, to_duckdb
 from phlo.engine.failure import explained
 from phlo.engine.guard import check_read_only
 from phlo.engine.instance import Instance
-from phlo.errors import QueryFailed, UnknownTable, nearest
+from phlo.errors import QueryFailed, TableNotYet, UnknownTable, nearest
 from phlo.iceberg.interrupts import stoppable
 from phlo.iceberg.tables import (
     PARTITION_COLUMN,
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from phlo.config import Settings
     from phlo.engine.dialect import Tables
     from phlo.iceberg import merge
-    from phlo.protocols import Catalog, Pin, WriteMode
+    from phlo.protocols import Catalog, Pin, Publish, WriteMode
 
 SCANS, LONGEST_SCAN = 64, 200_000
 """How many scans' texts are kept, and the longest of them, in characters: of a thousand files and more."""
@@ -74,7 +74,7 @@ class DuckDBEngine:
         Raises ``QuerySyntax``, ``QueryNotAllowed``, ``UnknownTable``, ``UnsupportedFunction`` and ``QueryFailed``.
         """
         dialect = self.settings.dialect
-        found = answer(sql, pin, dialect, lambda name: self._schema(_known(name, pin), pin))
+        found = answer(sql, pin, dialect, lambda name: self._schema(self._known(name, pin), pin))
         if found is not None:
             return found
         explain, query = take_explain(sql)
@@ -178,7 +178,7 @@ class DuckDBEngine:
 
     def _resolve(self, name: str, pin: Pin, ordered: dict[str, None], above: tuple[str, ...]) -> None:
         """Add a name to ``ordered`` after all that it reads."""
-        known = _known(name, pin)
+        known = self._known(name, pin)
         if known in above:
             raise QueryFailed(
                 detail=f"views read each other: {' → '.join([*above, known])}", where="change one of them"
@@ -187,6 +187,30 @@ class DuckDBEngine:
             for inner in tables_in(parse(pin.views[known].sql, self.settings.dialect)):
                 self._resolve(inner, pin, ordered, (*above, known))
         ordered[known] = None
+
+    def _known(self, name: str, pin: Pin) -> str:
+        """Return the name as the pin spells it."""
+        if name in pin.tables or name in pin.views:
+            return name
+        names = [*pin.tables, *pin.views]
+        for known in names:
+            if known.lower() == name.lower():
+                return known
+        since = self._made(name, pin)
+        if since:
+            raise TableNotYet(name=name, seq=pin.seq, since=since.seq, at=since.at.isoformat())
+        raise UnknownTable(name=name, ref=pin.ref, nearest=nearest(name, names))
+
+    def _made(self, name: str, pin: Pin) -> Publish | None:
+        """The publish after a pin of main's past that made a table."""
+        later = () if pin.seq is None else self.catalog.publishes()
+        made = [
+            publish
+            for publish in later
+            if publish.seq > (pin.seq or 0)
+            and any(each.after and each.name.lower() == name.lower() for each in publish.changes)
+        ]
+        return made[-1] if made else None
 
     def _record_reads(self, pin: Pin, names: Iterable[str]) -> None:
         if pin.ref != MAIN:
@@ -289,17 +313,6 @@ def _create_view(con: DuckDBPyConnection, name: str, select: str, sql: str) -> N
     with explained(sql):
         define(con, select)
         con.execute(f"CREATE OR REPLACE VIEW {_quoted_name(name)} AS {select}")
-
-
-def _known(name: str, pin: Pin) -> str:
-    """Return the name as the pin spells it."""
-    if name in pin.tables or name in pin.views:
-        return name
-    names = [*pin.tables, *pin.views]
-    for known in names:
-        if known.lower() == name.lower():
-            return known
-    raise UnknownTable(name=name, ref=pin.ref, nearest=nearest(name, names))
 
 
 def _quoted_name(name: str) -> str:

@@ -27,6 +27,14 @@ class UnknownTable(CatalogError):
     hint = "`phlo catalog tables` lists the tables"
 
 
+class TableNotYet(CatalogError):
+    """A table that was made after the state that is read."""
+
+    code = "table-not-yet"
+    message = "There was no table `{name}` on main at publish {seq}; it is there since publish {since} at {at}"
+    hint = "read it as of that time or later, or leave out --as-of"
+
+
 class UnknownNamespace(CatalogError):
     """A schema (namespace) that holds no table on the ref."""
 
