@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -27,6 +28,8 @@ def make_durable(pointers: Mapping[str, str], since: datetime) -> int:
     Raises ``MissingTableFiles`` if one that a pointer names is not there.
     """
     oldest = (since - CLOCKS_MAY_DIFFER).timestamp()
+    if time.time() < oldest:  # the clock has stepped back: what was written since looks older
+        oldest = 0
     written: list[Path] = []
     for name, pointer in pointers.items():
         if not Path(pointer).is_file():
