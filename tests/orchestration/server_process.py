@@ -53,7 +53,7 @@ query Log($run: ID!) {
 RUN = """
 query Run($run: ID!) {
   runOrError(runId: $run) {
-    ... on Run { status tags { key value } assetSelection { path } executionPlan { steps { key } } }
+    ... on Run { status parentRunId tags { key value } assetSelection { path } executionPlan { steps { key } } }
   }
 }
 """

@@ -72,17 +72,23 @@ def test_a_run_that_the_daemon_retries_goes_on_with_its_ref_and_is_published_onc
     (shop.root / ".phlo").mkdir()
     (shop.root / ".phlo" / "dagster.yaml").write_text("run_retries: {enabled: true, max_retries: 2}\n")
     with served(shop) as server:
+        shop.run("materialize", "unsteady", "--partition", DAY, code=1)  # nobody but the user repeats a command
+        server.wait(lambda: len(server.runs()) == 1)
+        command = server.runs()[0]["runId"]
+        assert server.ended(command) == "FAILURE"
+        (shop.root / "source" / "tried").unlink()
         failed = server.launch("steady", "unsteady")
         assert server.ended(failed) == "FAILURE"
-        server.wait(lambda: len(server.runs()) == 2)
-        (retry,) = {run["runId"] for run in server.runs()} - {failed}
+        server.wait(lambda: len(server.runs()) == 3)
+        (retry,) = {run["runId"] for run in server.runs()} - {failed, command}
+        assert server.run(retry)["parentRunId"] == failed
         assert server.ended(retry) == "SUCCESS"
         assert any("Opened run-" in message and "again" in message for message in server.log(retry))
         assert server.partitions("steady") == server.partitions("unsteady") == {DAY}
     with floor_of(shop) as floor:
         (publish,) = floor.lake.catalog.publishes()
         assert {load.table for load in publish.loads} == {"raw.steady", "raw.unsteady"}
-        assert floor.refs == []
+        assert [state for _, state, _ in floor.refs] == ["failed"]  # the command's
     assert (shop.root / "source" / "asked").read_text() == "once\n"
 
 

@@ -18,7 +18,7 @@ from dagster import DagsterEventType, DagsterRun, DagsterRunStatus
 from phlo import journal
 from phlo.orchestration import entries
 from phlo.orchestration.keys import asset_key
-from phlo.orchestration.tags import LINES_TAG, PARTITION_TAG, RANGE_TAGS, executed_by, marked
+from phlo.orchestration.tags import LINES_TAG, MAX_RETRIES_TAG, PARTITION_TAG, RANGE_TAGS, executed_by, marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -119,6 +119,7 @@ class Reader:
         began = record.lines[0]
         tags = marked(run_id, record.run_id, f"run-{record.run_id}", record.by, **{LINES_TAG: "0"})
         tags |= executed_by(run_id, record.pid, began["process"]) | _days(record.partitions)
+        tags |= {MAX_RETRIES_TAG: "0"}  # who ran a command decides whether to run it again, not Dagster's daemon
         keys = [asset_key(table) for table in record.tables]
         run = code.make(instance, run_id, keys, tags, DagsterRunStatus.STARTING)
         return instance.run_storage.add_historical_run(run, record.began)

@@ -32,6 +32,7 @@ PID_TAG, PROCESS_TAG = ".dagster/phlo_pid", ".dagster/phlo_process"
 OF_TAG = ".dagster/phlo_of"
 PARTITION_TAG = "dagster/partition"
 RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+MAX_RETRIES_TAG = "dagster/max_retries"
 RESUMED_TAGS = ("dagster/is_resume_retry", "dagster/is_asset_resume_retry")
 
 
