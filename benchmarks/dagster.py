@@ -112,7 +112,7 @@ def shown(days: int) -> dict[str, float]:
         lake = open_lake(root)
         execute(lake, make_plan(lake, ["readings"], _days(days)), SilentReporter())
         with open_instance(lake.project) as instance, workspace(instance) as context, Clock() as clock:
-            assert Reader(lake).read(instance, lambda: served_code(context)) == 1
+            assert Reader(lake).read(instance, lambda: served_code(context), print) == 1
     return clock.took
 
 

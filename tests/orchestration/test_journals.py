@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,9 +49,10 @@ class Shown:
     floor: Floor
     context: WorkspaceProcessContext
     reader: Reader
+    warnings: list[str] = field(default_factory=list)
 
     def read(self) -> int:
-        return self.reader.read(self.floor.instance, lambda: served_code(self.context))
+        return self.reader.read(self.floor.instance, lambda: served_code(self.context), self.warnings.append)
 
     def restart(self) -> None:
         """Start the server anew: it knows nothing."""
@@ -150,6 +152,27 @@ def test_what_a_server_that_was_killed_had_stored_does_not_come_twice(floor: Flo
         reader.restart()
         reader.read()
         assert said(floor, run.run_id) == ["one", "two", "two", "two"]
+
+
+def test_a_journal_of_another_version_and_a_table_that_is_gone_keep_nothing_else_from_being_shown(
+    floor: Floor, reader: Shown
+) -> None:
+    floor.shop.deliver(DAY, rows(3))
+    assert floor.shop.call("materialize", "readings", "--partition", DAY).code == 0
+    (file,) = (floor.lake.project.state / "runs").glob("*.jsonl")
+    began = json.loads(file.read_text().splitlines()[0])
+    foreign = [
+        {**began, "run_id": "20200101-000000-0000"},
+        {"at": began["at"], "event": "check", "table": "raw.readings"},
+    ]
+    file.with_name("20200101-000000-0000.jsonl").write_text("\n".join(map(json.dumps, foreign)))
+    shutil.rmtree(floor.lake.project.state / "warehouse")
+    assert reader.read() == 1
+    assert [text.split(":")[1] for text in reader.warnings] == [
+        " the journal `20200101-000000-0000.jsonl` can not be read"
+    ]
+    assert floor.materialized("readings") == {DAY}
+    assert reader.read() == 0
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from dagster import (
 )
 from dagster._core.events import EngineEventData, JobFailureData, StepMaterializationData
 
+from phlo.errors import PhloError
 from phlo.orchestration import show
 from phlo.orchestration.keys import asset_key, word
 from phlo.quality.results import CheckResult
@@ -84,17 +85,24 @@ def _published(
 
 def _materializations(lake: Lake, record: RunRecord, published: Publish) -> Iterator[AssetMaterialization]:
     """What was published, as that publish left it."""
-    pin = lake.catalog.pin(seq=published.seq)
     how = show.publish(published) | {"ref": f"run-{record.run_id}"}
-    tables = {load.table: show.table(lake, pin, load.table) for load in published.loads}
+    tables = {load.table: _as_published(lake, published, load.table) for load in published.loads}
     took = {"run duration (s)": record.seconds} if record.seconds is not None else {}
     for load in published.loads:
         shown = show.load(load) | took | how | tables[load.table]
         yield AssetMaterialization(asset_key(load.table), partition=load.partition, metadata=shown)
     for model in _results(record, "model"):
         if model.status == "success":
-            shown = show.numbers(model) | how | show.table(lake, pin, model.table)
+            shown = show.numbers(model) | how | _as_published(lake, published, model.table)
             yield AssetMaterialization(asset_key(model.table), metadata=shown)
+
+
+def _as_published(lake: Lake, published: Publish, table: str) -> dict[str, Any]:
+    """Show a table as its publish left it; maintenance may have removed that since."""
+    try:
+        return show.table(lake, lake.catalog.pin(seq=published.seq), table)
+    except (PhloError, OSError):
+        return {}
 
 
 def _step(made: AssetMaterialization) -> str:

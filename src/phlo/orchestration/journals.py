@@ -48,13 +48,13 @@ class Reader:
     begun: set[str] = field(default_factory=set)
     """The runs of which this reader has seen what another may have stored without counting it."""
 
-    def read(self, instance: DagsterInstance, code: Callable[[], Code]) -> int:
+    def read(self, instance: DagsterInstance, code: Callable[[], Code], say: Callable[[str], None]) -> int:
         """Read what is new, and return how many runs had something; several servers take turns."""
         self._list()
         if not self.open:
             return 0
         with self._alone():
-            return sum(self._look(file, instance, code) for file in sorted(self.open))
+            return sum(self._look(file, instance, code, say) for file in sorted(self.open))
 
     def _list(self) -> None:
         folder = self.lake.project.state / journal.FOLDER
@@ -71,17 +71,26 @@ class Reader:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _look(self, file: Path, instance: DagsterInstance, code: Callable[[], Code]) -> bool:
-        record = journal.read(file) if file.exists() else None
-        if record is None:
-            if not file.exists():
-                self.open.discard(file)
-            return False
-        told = record.by == "cli" and self._show(record, instance, code)
-        if record.status != "running":  # told, and nothing follows
+    def _look(
+        self, file: Path, instance: DagsterInstance, code: Callable[[], Code], say: Callable[[str], None]
+    ) -> bool:
+        if not file.exists():
             self.open.discard(file)
-            self.over.add(file)
+            return False
+        try:
+            record = journal.read(file)
+            told = record is not None and record.by == "cli" and self._show(record, instance, code)
+        except (KeyError, TypeError, ValueError) as error:  # of another version, or damaged: the others are shown
+            say(f"warning: the journal `{file.name}` can not be read: {type(error).__name__}: {error}")
+            self._leave(file)
+            return False
+        if record is not None and record.status != "running":  # told, and nothing follows
+            self._leave(file)
         return told
+
+    def _leave(self, file: Path) -> None:
+        self.open.discard(file)
+        self.over.add(file)
 
     def _show(self, record: RunRecord, instance: DagsterInstance, find: Callable[[], Code]) -> bool:
         run_id = str(uuid.uuid5(RUNS, record.run_id))

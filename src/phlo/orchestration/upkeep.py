@@ -72,7 +72,7 @@ def commands_shown(lake: Lake, context: WorkspaceProcessContext, say: Callable[[
     reader = Reader(lake)
 
     def journals() -> None:
-        reader.read(context.instance, lambda: served_code(context))
+        reader.read(context.instance, lambda: served_code(context), say)
 
     journals()
     with repeated(journals, SHOW_SECONDS, say, "the runs of the command line can not be shown"):
@@ -102,7 +102,7 @@ def upkeep_sensor(lake: Lake) -> SensorDefinition:
         description="Shows the runs of the command line, settles runs whose process died, and looks at the alerts.",
     )
     def look(context: SensorEvaluationContext) -> SkipReason:
-        count = reader.read(context.instance, lambda: code_of_tick(context))
+        count = reader.read(context.instance, lambda: code_of_tick(context), context.log.warning)
         if time.monotonic() >= due[0]:
             due[0] = time.monotonic() + LOOK_SECONDS
             reconcile(context.instance, only_known=True)
