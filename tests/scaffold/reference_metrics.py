@@ -29,9 +29,11 @@ METRICS = {
 """Columns of the models, and what the reference calls them."""
 
 
-def readings(shared: Path, file: str, device: str) -> list[dict[str, Any]]:
+def readings(shared: Path, file: str, device: str | None = None) -> list[dict[str, Any]]:
+    """The readings of a device, or of all of a file."""
     data = gzip.decompress((shared / f"data/cgm/{file}.jsonl.gz").read_bytes())
-    return [row for line in data.splitlines() if (row := json.loads(line))["device"] == device]
+    rows = [json.loads(line) for line in data.splitlines()]
+    return rows if device is None else [row for row in rows if row["device"] == device]
 
 
 def reference(shared: Path, file: str, device: str) -> list[dict[str, str]]:
