@@ -60,7 +60,7 @@ class PaperShop:
         os.chdir(self.dbt_folder)
         try:
             runner = dbtRunner(callbacks=[lambda event: said.append(event.info.msg)])
-            outcome = runner.invoke(["--quiet", "--no-use-colors", "--no-version-check", *arguments])
+            outcome = runner.invoke(["--no-use-colors", "--no-version-check", *arguments])
         finally:
             os.chdir(here)
         assert outcome.success is ok, "\n".join(said[-60:])
