@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.iceberg.conftest import postgres_server, postgres_uri  # noqa: F401  # fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,6 +137,39 @@ def test_customers_come_from_a_database_by_day_and_as_a_whole(
         database.execute("DELETE FROM customers WHERE id = 1")
     assert sources.call("materialize", "all_customers").code == 0
     assert [row["id"] for row in sources.read("SELECT id FROM raw.all_customers")] == [2]
+
+
+@pytest.mark.slow
+def test_customers_come_from_a_real_postgres_with_its_own_types(
+    sources: Shop,
+    postgres_uri: str,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import psycopg
+
+    with psycopg.connect(postgres_uri.replace("+psycopg", "")) as database:
+        database.execute(
+            "CREATE TABLE customers (id bigint PRIMARY KEY, name text, updated_at timestamptz, credit numeric(10, 2))"
+        )
+        rows = [(1, "Ann", f"{DAY} 00:00:00+00", "5.50"), (2, "Bé", f"{DAY} 23:59:59+00", None)]
+        others = [(3, "Cy", "2024-01-21 00:00:00+00", "-1"), (4, None, f"{DAY} 01:00:00+02", "0")]
+        for row in [*rows, *others]:
+            database.execute("INSERT INTO customers VALUES (%s, %s, %s, %s)", row)
+    monkeypatch.setenv("SHOP_DATABASE_URL", postgres_uri)
+    monkeypatch.setenv("PGTZ", "UTC")  # the example asks for days without a zone
+    done = sources.call("materialize", "customers", "all_customers", "--partition", DAY)
+    assert done.code == 0, done.err
+    found = sources.read("SELECT id, name, credit FROM raw.customers ORDER BY id")
+    assert found == [{"id": 1, "name": "Ann", "credit": 5.5}, {"id": 2, "name": "Bé", "credit": None}]
+    assert {row["id"] for row in sources.read("SELECT id FROM raw.all_customers")} >= {1, 2}
+    reasons = [row["reason"] for row in sources.call("rejected", "show", "all_customers", "--json").records]
+    assert sorted(reasons) == ["`credit` = `-1.0` is not at least 0", "`name` is null"]
+    monkeypatch.setenv(
+        "SHOP_DATABASE_URL", postgres_uri.replace("phlo@", "phlo:a-secret@").replace("phlo-pg", "phlo-no")
+    )
+    gone = sources.call("materialize", "customers", "--partition", DAY)
+    assert gone.code == 1
+    assert "a-secret" not in gone.err + gone.out
 
 
 # ── files ────────────────────────────────────────────────────────────────────────────────────────────────
