@@ -190,8 +190,8 @@ class Catalog(Protocol):
     def record_reads(self, ref: str, names: Iterable[str]) -> None:
         """Add tables and views to the ref's read set."""
 
-    def record_load(self, ref: str, load: Load) -> None:
-        """Write a load onto the ref's ledger; the same ``load_id`` replaces."""
+    def record_load(self, ref: str, *loads: Load) -> None:
+        """Write loads onto the ref's ledger, all or none; the same ``load_id`` replaces, and the same partition."""
 
     def loads(self, ref: str = MAIN) -> list[Load]:
         """On main the ledger of what is loaded now (undone publishes do not count); on a ref its own loads."""

@@ -180,10 +180,11 @@ class SqlRefCatalog:
             with self.database.write() as connection:
                 refs.record_reads(connection, ref, asked)
 
-    def record_load(self, ref: str, load: Load) -> None:
-        """Write a load onto the ref's ledger; the same ``load_id`` replaces, and the same partition."""
+    def record_load(self, ref: str, *loads: Load) -> None:
+        """Write loads onto the ref's ledger, all or none; the same ``load_id`` replaces, and the same partition."""
         with self.database.write() as connection:
-            ledger.record(connection, ref, load)
+            for load in loads:
+                ledger.record(connection, ref, load)
 
     def loads(self, ref: str = MAIN) -> list[Load]:
         """On main the ledger of what is loaded now (undone publishes do not count); on a ref its own loads."""

@@ -160,8 +160,8 @@ def _write(
             lake.put(ingestion.rejected_table, rejected, staged, mode="replace")
         _refuse_too_many(ingestion, staged, found, lake.ref)
         loads = _apply(ingestion, staged, found, good, before, lake)
-    for load in loads:
-        lake.catalog.record_load(lake.ref, Load(**{each.name: getattr(load, each.name) for each in fields(Load)}))
+    names = [each.name for each in fields(Load)]
+    lake.catalog.record_load(lake.ref, *(Load(**{name: getattr(load, name) for name in names}) for load in loads))
     return loads
 
 
