@@ -60,9 +60,12 @@ class Session:
     def query(self, sql: str) -> Iterator[Any]:
         """Yield one query in the project's dialect as a DuckDB relation; just the tables it names are read."""
         from phlo.engine.failure import explained
+        from phlo.transform.information import told
 
-        with self.reading(tables_of(sql, self.dialect)) as con, explained(sql):
-            yield con.sql(self.duckdb(sql, con))
+        sql, views = told(sql, self)
+        on = replace(self, scratch={**self.scratch, **views}) if views else self
+        with on.reading(tables_of(sql, self.dialect)) as con, explained(sql):
+            yield con.sql(on.duckdb(sql, con))
 
     @contextmanager
     def reading(self, names: Iterable[str]) -> Iterator[Any]:

@@ -101,6 +101,18 @@ def test_show_and_compile_and_operations_tell_of_main(paper_shop: PaperShop) -> 
     assert "fct_orders has 250 rows" in said
 
 
+def test_a_package_finds_relations_in_the_information_schema(paper_shop: PaperShop) -> None:
+    said = paper_shop.dbt("run-operation", "recount_all", "--args", "{schema: staging, pattern: 'stg_%e%s'}")
+    till = paper_shop.days[1].till
+    assert [line for line in said if line.startswith("view ")] == [
+        f"view stg_customers has {len(till.customers)} rows",
+        f"view stg_events has {len(till.events)} rows",
+        f"view stg_order_items has {len(till.order_items)} rows",
+        f"view stg_orders has {len(till.orders)} rows",
+        f"view stg_payments has {len(till.payments)} rows",
+    ]
+
+
 def test_docs_have_every_model_with_types_and_comments(paper_shop: PaperShop) -> None:
     paper_shop.dbt("docs", "generate")
     nodes = artefact(paper_shop, "catalog.json")["nodes"]

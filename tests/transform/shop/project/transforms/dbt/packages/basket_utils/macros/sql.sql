@@ -92,3 +92,24 @@
 {% macro default__greeting() -%}
   'hello from the package'
 {%- endmacro %}
+
+
+{% macro relations_like(schema, pattern) -%}
+  {{ return(adapter.dispatch('relations_like', 'basket_utils')(schema, pattern)) }}
+{%- endmacro %}
+
+{% macro default__relations_like(schema, pattern) -%}
+  {%- call statement('relations_like', fetch_result=true) -%}
+    select distinct table_schema as {{ adapter.quote('table_schema') }}, table_name as {{ adapter.quote('table_name') }},
+      case table_type when 'BASE TABLE' then 'table' when 'VIEW' then 'view' else table_type end as kind
+    from {{ target.database }}.information_schema.tables
+    where lower(table_schema) = lower('{{ schema }}') and lower(table_name) like lower('{{ pattern }}')
+    order by 1, 2
+  {%- endcall -%}
+  {%- set found = [] -%}
+  {%- for row in load_result('relations_like')['table'] -%}
+    {%- do found.append(api.Relation.create(
+          database=target.database, schema=row.table_schema, identifier=row.table_name, type=row.kind)) -%}
+  {%- endfor -%}
+  {{ return(found) }}
+{%- endmacro %}
