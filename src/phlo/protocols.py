@@ -233,8 +233,16 @@ class Engine(Protocol):
     def query(self, sql: str, pin: Pin) -> pa.Table:
         """Run one read-only statement in the project's dialect; allow-listed, else ``QueryError``."""
 
-    def read(self, name: str, pin: Pin, *, columns: Sequence[str] = (), partitions: Sequence[date] = ()) -> pa.Table:
-        """Read a table's rows, or just some columns and partitions of it."""
+    def read(
+        self,
+        name: str,
+        pin: Pin,
+        *,
+        columns: Sequence[str] = (),
+        partitions: Sequence[date] = (),
+        matching: pa.Table | None = None,
+    ) -> pa.Table:
+        """Read a table's rows, or just some columns, partitions and values (those of ``matching``) of it."""
 
     def write(
         self,

@@ -426,3 +426,13 @@ def test_a_mean_stays_exact_when_its_column_becomes_a_decimal(lake: DuckDBEngine
     exact = pa.array([Decimal("1.01"), Decimal("1.02")], pa.decimal128(10, 2))
     lake.write("raw.amounts", pa.table({"x": exact}), "run-1", mode="append")
     assert ask(lake, sql) == [{"mean": Decimal("1.02")}]
+
+
+def test_just_the_rows_that_match_can_be_read(lake: DuckDBEngine) -> None:
+    pin = lake.catalog.pin("run-1")
+    wanted = pa.table({"_id": ["b", "z", "b", None]})
+    assert lake.read("raw.readings", pin, columns=["_id", "sgv"], matching=wanted).to_pylist() == [
+        {"_id": "b", "sgv": 210}
+    ]
+    assert lake.read("silver.hundreds", pin, matching=pa.table({"hundreds": [1]})).num_rows == 1
+    assert lake.read("raw.readings", pin, matching=wanted.slice(1, 1)).num_rows == 0

@@ -87,16 +87,32 @@ class DuckDBEngine:
             rows = run(con, f"{explain} {statement}".lstrip(), query)
         return pa.table({"Query Plan": rows["explain_value"]}) if explain else rows
 
-    def read(self, name: str, pin: Pin, *, columns: Sequence[str] = (), partitions: Sequence[date] = ()) -> pa.Table:
-        """Read a table's or view's rows, or just some columns and partitions of it."""
+    def read(
+        self,
+        name: str,
+        pin: Pin,
+        *,
+        columns: Sequence[str] = (),
+        partitions: Sequence[date] = (),
+        matching: pa.Table | None = None,
+    ) -> pa.Table:
+        """Read a table's or view's rows, or just some columns and partitions of it.
+
+        ``matching`` keeps the rows that have the values of one of its rows in its columns.
+        """
         with self.connect() as con:
-            if name not in pin.views:
+            if name in pin.views:
+                self.bind(con, [name], pin)
+                names = ", ".join(map(quoted, columns)) or "*"
+                select = f"SELECT {names} FROM {_quoted_name(name)} WHERE {within_sql(partitions)}"
+            else:
                 self._record_reads(pin, [name])
                 select = scan_sql(self.catalog.open_pinned(name, pin), columns, partitions, con)
-                return run(con, select, select)
-            self.bind(con, [name], pin)
-            names = ", ".join(map(quoted, columns)) or "*"
-            select = f"SELECT {names} FROM {_quoted_name(name)} WHERE {within_sql(partitions)}"
+            if matching is not None:
+                con.register("phlo_matching", matching)
+                select = (
+                    f"FROM ({select}) SEMI JOIN phlo_matching USING ({', '.join(map(quoted, matching.column_names))})"
+                )
             return run(con, select, select)
 
     def write(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from phlo.declarations import Ingestion, Reporter
-    from phlo.protocols import Catalog, Engine
+    from phlo.protocols import Catalog, Engine, Pin
     from phlo.schemas.model import TableSchema
 
 PARTITION, LOAD_ID, LOADED_AT = SYSTEM_COLUMNS
@@ -80,9 +80,9 @@ class Replay:
             Spool(good_schema(schema, partitioned=partitioned), self.folder) as good,
             Spool(rejected_schema(partitioned=partitioned), self.folder) as rejected,
         ):
-            found, stored = Replayed(self.ingestion.table), self._stored()
+            found, before = Replayed(self.ingestion.table), self.catalog.pin(self.ref)
             for load in self._loads(partition):
-                found = _sum(found, self._judge(load, schema, good, rejected, stored, reporter))
+                found = _sum(found, self._judge(load, schema, good, rejected, before, reporter))
             found = _sum(found, self._write(good.contents()) if good.rows else Replayed(found.table))
             if found.inserted or found.updated or found.superseded:  # else just the words of the reasons would change
                 days = [partition] if partition is not None else []
@@ -96,7 +96,7 @@ class Replay:
         schema: TableSchema,
         good: Spool,
         rejected: Spool,
-        stored: pa.Table | None,
+        before: Pin,
         reporter: Reporter,
     ) -> Replayed:
         """Sort a load's rows; where the first of equal keys counts it is the first of each load, written at once."""
@@ -106,18 +106,19 @@ class Replay:
         kept = stamp_of(load.day if self.ingestion.partitioned else None, load.load_id, load.at)
         new = kept | stamp_of(None, load_id(self.run_id, self.ingestion.table, load.day), load.at)
         with Spool(good.schema) as passed:
-            judge = Judge(schema, keys, reporter, merging=stored is not None)
+            judge = Judge(schema, keys, reporter, merging=self.ingestion.merge_strategy == "merge")
             bad = judge.take(load.rows["row"].to_pylist(), passed, rejected, new, kept)
             rows = passed.contents().read_all()
         found = Replayed(self.ingestion.table, rows=load.rows.num_rows, rejected=len(bad))
-        if stored is not None and stored.num_rows and rows.num_rows:
+        stored = self._stored(rows, before)
+        if stored is not None and stored.num_rows:
             fresh, doubtful, superseded = self._sort_out(rows, load, stored)
             sound = sorted({*range(load.rows.num_rows)} - {*bad})
             stay = load.rows.take(pa.array([sound[number] for number in doubtful], pa.int64()))
             rejected.append(stay.select(rejected.schema.names).cast(rejected.schema))
             found = replace(found, doubtful=len(doubtful), superseded=superseded)
             rows = rows.take(pa.array(fresh, pa.int64()))
-        if stored is not None and self.ingestion.deduplication == "first":
+        if self.ingestion.merge_strategy == "merge" and self.ingestion.deduplication == "first":
             return _sum(found, self._write(rows)) if rows.num_rows else found
         good.append(rows)
         return found
@@ -141,16 +142,14 @@ class Replay:
         fresh = [number for number in range(rows.num_rows) if number not in left_out]
         return fresh, doubtful, len(times) - len(older)
 
-    def _stored(self) -> pa.Table | None:
-        """The keys that the table has, and when each came; None where no key tells rows apart."""
-        import pyarrow as pa
-
-        if self.ingestion.merge_strategy != "merge":
+    def _stored(self, rows: pa.Table, before: Pin) -> pa.Table | None:
+        """Of keys of rows those that the table had, and when each came; None where no key tells rows apart."""
+        if self.ingestion.merge_strategy != "merge" or self.ingestion.table not in before.tables or not rows.num_rows:
             return None
-        pin, keys = self.catalog.pin(self.ref), list(self.ingestion.unique_key)
-        if self.ingestion.table not in pin.tables:
-            return pa.table({name: pa.array([], pa.null()) for name in [*keys, LOADED_AT]})
-        return self.engine.read(self.ingestion.table, pin, columns=[*keys, LOADED_AT])
+        keys = list(self.ingestion.unique_key)
+        return self.engine.read(
+            self.ingestion.table, before, columns=[*keys, LOADED_AT], matching=rows.select(keys).combine_chunks()
+        )
 
     def _may_have_come_again(self, load: Rejects) -> bool:
         """Whether this load, or one since, left rows as they were: nobody knows which."""
