@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -180,8 +181,12 @@ def dagsters_own(shop: Shop, home: Path, *code: str) -> Iterator[Served]:
         text=True,
         start_new_session=True,
     )
-    with serving(process, port, PLATFORM) as server:
-        yield server
+    try:
+        with serving(process, port, PLATFORM) as server:
+            yield server
+    finally:
+        with suppress(ProcessLookupError):  # what Dagster's own server leaves behind for a while
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 @contextmanager

@@ -72,6 +72,11 @@ def test_a_command_is_in_the_ui_while_it_goes_and_its_partition_counts_when_it_i
         assert server.partitions("waiting") == {DAY}
         again = server.reexecute(first)
         assert server.ended(again) == "SUCCESS"
+        server.process.send_signal(signal.SIGINT)
+        server.process.communicate(timeout=60)
+    if serve is not elsewhere:  # which Dagster ends by itself, a little later
+        with pytest.raises(ProcessLookupError):
+            os.killpg(server.process.pid, 0)
     published = [load["table"] for entry in shop.call("history", "--json").records for load in entry["loads"]]
     assert sorted(published) == ["raw.readings", "raw.readings", "raw.waiting"]
 

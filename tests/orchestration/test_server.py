@@ -92,16 +92,6 @@ def test_a_run_of_the_ui_is_published_and_ctrl_c_leaves_no_process(shop: Shop) -
 
 
 @pytest.mark.slow
-def test_isolated_is_dagsters_own_server_on_the_same_project_and_leaves_no_process(shop: Shop) -> None:
-    with served(shop, "--isolated") as server:
-        assert server.assets() == {"readings", "events"}
-        server.process.send_signal(signal.SIGINT)
-        server.process.communicate(timeout=60)
-    with pytest.raises(ProcessLookupError):
-        os.killpg(server.process.pid, 0)
-
-
-@pytest.mark.slow
 def test_a_file_that_stops_importing_is_said_and_costs_its_own_assets_alone(shop: Shop) -> None:
     with served(shop) as server:
         broken = shop.root / "workflows" / "other.py"

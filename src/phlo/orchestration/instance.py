@@ -41,6 +41,7 @@ def _configuration(project: Project, folder: Path) -> dict[str, Any]:
             "config": {"base_dir": str(folder)},
         },
         "freshness": {"enabled": True},
+        "retention": {"sensor": {"purge_after_days": {"skipped": 1}}},  # one looks every few seconds
     }
     own = project.root / ".phlo" / OWN
     theirs = yaml.safe_load(own.read_text()) if own.is_file() else None

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from phlo.profiles import Lake
 
 WEEKLY = "0 4 * * 0"
-SHOW_SECONDS, SENSOR_SECONDS, LOOK_SECONDS = 0.5, 2, 30
+SHOW_SECONDS, SENSOR_SECONDS, LOOK_SECONDS = 0.5, 5, 30
 ALERT_PATIENCE = 10
 """Seconds that a destination of alerts may take; what it did not take in waits in the outbox."""
 
