@@ -207,12 +207,43 @@ def test_a_microbatch_puts_its_rows_in_place_of_all_in_its_span(session: Session
     assert [row["id"] for row in rows("select id from silver.t order by id")] == [1, 4, 5, 9]
 
 
+def files(session: Session, name: str) -> set[str]:
+    """The table's data files."""
+    return {task.file.file_path for task in session.catalog.load(name, session.ref).scan().plan_files()}
+
+
+@pytest.mark.parametrize(
+    "how", [DAY, Increment("delete+insert", unique_key=("id",))], ids=["microbatch", "delete+insert"]
+)
+def test_a_batch_that_replaces_no_row_is_added_and_rewrites_no_file(
+    session: Session, rows: Rows, how: Increment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phlo.iceberg.rewrite.SMALL_FILE", 0)  # no file is so small that it is written again
+    replace_table(session, "silver.t", "select 1 as id, timestamp '2024-01-20 12:00:00' as at")
+    before = files(session, "silver.t")
+    assert increment(session, "silver.t", "select 9 as id, timestamp '2024-01-21 00:00:00' as at", how).rows == 1
+    assert before < files(session, "silver.t")
+    increment(session, "silver.t", "select 9 as id, timestamp '2024-01-21 23:59:59' as at", how)
+    assert rows("select id, cast(at as varchar) as at from silver.t order by id") == [
+        {"id": 1, "at": "2024-01-20 12:00:00.000000"},
+        {"id": 9, "at": "2024-01-21 23:59:59.000000"},
+    ]
+
+
+def test_a_batch_of_nothing_where_nothing_is_writes_nothing(session: Session) -> None:
+    replace_table(session, "silver.t", "select 1 as id, timestamp '2024-01-20 12:00:00' as at")
+    before = session.pin().tables
+    increment(session, "silver.t", "select 9 as id, timestamp '2024-01-21 00:00:00' as at where false", DAY)
+    assert session.pin().tables == before
+
+
 def test_a_microbatch_without_rows_empties_its_span(session: Session, rows: Rows) -> None:
     replace_table(session, "silver.t", EVENTS)
     increment(session, "silver.t", f"select * from ({EVENTS}) where false", DAY)
     assert [row["id"] for row in rows("select id from silver.t order by id")] == [1, 4, 5]
 
 
+@pytest.mark.slow  # it imports dbt
 @pytest.mark.parametrize(
     ("start", "end", "filtered"),
     [

@@ -135,9 +135,7 @@ def _replace_keys(session: Session, name: str, con: Any, keys: Sequence[str]) ->
     """Put the batch in the place of all rows that share a key with it; a NULL key is no row's."""
     count = _count(con, f"FROM {BATCH}")
     if count:
-        left = f"SELECT t.* FROM {_table(name)} t WHERE NOT EXISTS (SELECT 1 FROM {BATCH} b WHERE {_on(keys)})"
-        rows = con.sql(f"{left} UNION ALL BY NAME SELECT * FROM {BATCH}").to_arrow_reader(BATCH_ROWS)
-        session.engine.write(name, rows, session.ref, mode="replace")
+        _replace_rows(session, name, con, f"EXISTS (SELECT 1 FROM {BATCH} b WHERE {_on(keys)})")
     return Built(count)
 
 
@@ -146,10 +144,23 @@ def _replace_span(session: Session, name: str, con: Any, how: Increment) -> Buil
     assert how.start and how.end  # `effective` has seen to it
     at = f"CAST(t.{quoted(how.event_time)} AS TIMESTAMP)"  # in UTC, as the connection is
     first, last = (f"TIMESTAMP '{each.astimezone(dt.UTC).replace(tzinfo=None)}'" for each in (how.start, how.end))
-    left = f"SELECT t.* FROM {_table(name)} t WHERE NOT coalesce({at} >= {first} AND {at} < {last}, false)"
+    _replace_rows(session, name, con, f"coalesce({at} >= {first} AND {at} < {last}, false)")
+    return Built(_count(con, f"FROM {BATCH}"))
+
+
+def _replace_rows(session: Session, name: str, con: Any, which: str) -> None:
+    """Put the batch in the place of the rows of ``t`` that a condition names; without one of them it is added.
+
+    To replace a row rewrites the table, which a batch of new rows, as most are, need not pay.
+    """
+    table = f"{_table(name)} t"
+    if not con.sql(f"SELECT 1 FROM {table} WHERE {which} LIMIT 1").fetchall():
+        if _count(con, f"FROM {BATCH}"):
+            _append(session, name, con.table(BATCH))
+        return
+    left = f"SELECT t.* FROM {table} WHERE NOT {which}"
     rows = con.sql(f"{left} UNION ALL BY NAME SELECT * FROM {BATCH}").to_arrow_reader(BATCH_ROWS)
     session.engine.write(name, rows, session.ref, mode="replace")
-    return Built(_count(con, f"FROM {BATCH}"))
 
 
 def check_keys(con: Any, name: str, keys: Sequence[str], batch: str = BATCH) -> None:
