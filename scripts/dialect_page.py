@@ -136,8 +136,8 @@ TAIL = """
 - Times have at most six digits of a second, and columns of times with a zone are in UTC.
 - The text of a view's `timestamp(3)` has six digits of a second.
 - The product of two decimals of up to 18 digits has 18 digits; one that needs more is an error.
-- Types are compared where the statement says them: `date '2024-01-01' = '2024-01-01'` is refused as in Trino, while a
-  column of a table is brought to what it is compared with.
+- Types are compared where the statement or the tables that it reads say them: `partition_date = '2024-01-01'` is
+  refused as in Trino. Fields of rows and elements of arrays are brought to what they are compared with.
 """
 
 if __name__ == "__main__":

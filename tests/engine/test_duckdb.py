@@ -23,6 +23,7 @@ from phlo.errors import (
     QueryFailed,
     QueryNotAllowed,
     SchemaMismatch,
+    TypesDiffer,
     UnknownColumn,
     UnknownTable,
 )
@@ -436,3 +437,9 @@ def test_just_the_rows_that_match_can_be_read(lake: DuckDBEngine) -> None:
     ]
     assert lake.read("silver.hundreds", pin, matching=pa.table({"hundreds": [1]})).num_rows == 1
     assert lake.read("raw.readings", pin, matching=wanted.slice(1, 1)).num_rows == 0
+
+
+def test_a_column_is_compared_with_its_own_type_alone_as_in_trino(lake: DuckDBEngine) -> None:
+    with pytest.raises(TypesDiffer, match="`date` = `varchar`"):
+        ask(lake, "SELECT * FROM raw.readings WHERE partition_date = '2024-01-20'")
+    assert ask(lake, "SELECT count(*) AS n FROM raw.readings WHERE partition_date = DATE '2001-01-01'") == [{"n": 0}]
