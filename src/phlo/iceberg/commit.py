@@ -1,6 +1,6 @@
 """One snapshot that swaps files of a table.
 
-With ``metadata.py`` the only module that builds on what is private to PyIceberg, whose version is therefore pinned.
+With ``manifests.py`` and ``metadata.py`` all that builds on what is private to PyIceberg, whose version is pinned.
 """
 
 from __future__ import annotations
