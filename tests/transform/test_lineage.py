@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
+import pytest
+
+from phlo.errors import LineageUnreadable
 from phlo.transform.lineage import FILE, Column, Lineage, Traced, keep_lineage, read_lineage
 from phlo.transform.session import Compiled, Session
 from phlo.transform.write import create_view, replace_table
 
 if TYPE_CHECKING:
-    import pytest
-
     from phlo.profiles import Lake
 
 RAW = "raw.glucose_entries"
@@ -97,6 +98,14 @@ def test_a_file_that_can_not_be_written_stops_no_run_and_is_said(lake: Lake) -> 
     (lake.project.state / FILE).mkdir()
     said = note(lake, "run-a", Compiled("gold.v", f"SELECT sgv AS x FROM {RAW}"))
     assert "where columns come from could not be kept" in said and FILE in said
+
+
+def test_a_file_that_is_something_else_is_said_when_it_is_read(lake: Lake) -> None:
+    (lake.project.state / FILE).write_text("this is no database, however long it is" * 20)
+    with pytest.raises(LineageUnreadable, match="file is not a database") as caught:
+        read_lineage(lake)
+    assert "remove the file" in caught.value.next_step
+    assert "file is not a database" in note(lake, "run-a", Compiled("gold.v", f"SELECT sgv AS x FROM {RAW}"))
 
 
 def test_old_builds_are_forgotten_with_what_they_were(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

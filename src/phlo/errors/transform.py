@@ -51,6 +51,14 @@ class HooksFailed(TransformError):
     hint = "mend the hook or leave it out (on-run-start and on-run-end in dbt_project.yml); hooks can query, not write"
 
 
+class LineageUnreadable(TransformError):
+    """The file that keeps where columns come from can not be read."""
+
+    code = "lineage-unreadable"
+    message = "Where columns come from can not be read from `{file}`: {detail}"
+    hint = "remove the file: the next run of the models writes it anew"
+
+
 class DbtStopped(TransformError):
     """dbt came to no end of its own: a macro raised, or something that dbt itself counts as a failure."""
 

@@ -21,11 +21,12 @@ from functools import lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from phlo.errors import LineageUnreadable
 from phlo.protocols import MAIN
 from phlo.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from phlo.protocols import Publish
@@ -109,10 +110,20 @@ class Lineage:
 
 
 def read_lineage(lake: Any, ref: str = MAIN) -> Lineage:
-    """Read where the columns of the models on a ref come from: of each, as the run built it that counts there."""
-    file, publishes = lake.project.state / FILE, lake.catalog.publishes()
-    if not file.is_file():
+    """Read where the columns of the models on a ref come from: of each, as the run built it that counts there.
+
+    Raises ``LineageUnreadable``.
+    """
+    file = lake.project.state / FILE
+    if not file.exists():
         return Lineage({})
+    try:
+        return _stored(file, lake.catalog.publishes(), ref)
+    except sqlite3.Error as error:
+        raise LineageUnreadable(file=file, detail=error) from error
+
+
+def _stored(file: Path, publishes: Sequence[Publish], ref: str) -> Lineage:
     found: dict[str, str] = {}
     with closing(_opened(file)) as db:
         rows = db.execute("SELECT name, ref, at, fingerprint FROM built ORDER BY at").fetchall()
