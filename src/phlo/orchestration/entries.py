@@ -86,7 +86,8 @@ def _published(
 def _materializations(lake: Lake, record: RunRecord, published: Publish) -> Iterator[AssetMaterialization]:
     """What was published, as that publish left it."""
     how = show.publish(published) | {"ref": f"run-{record.run_id}"}
-    tables = {load.table: _as_published(lake, published, load.table) for load in published.loads}
+    loaded = dict.fromkeys(load.table for load in published.loads)
+    tables = {table: _as_published(lake, published, table) for table in loaded}
     took = {"run duration (s)": record.seconds} if record.seconds is not None else {}
     for load in published.loads:
         shown = show.load(load) | took | how | tables[load.table]
