@@ -81,6 +81,7 @@ def test_the_default_is_merge_with_a_key_and_append_without() -> None:
     assert Increment.read({"unique_key": ["a", "b"]}).unique_key == ("a", "b")
     assert Increment.read({}).effective == "append"
     assert Increment.read({"incremental_strategy": "merge"}).effective == "append"
+    assert Increment.read({"unique_key": ""}).effective == "append"
 
 
 def test_two_rows_for_one_key_are_refused_and_the_error_shows_the_first(session: Session, table: Any) -> None:

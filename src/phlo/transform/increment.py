@@ -205,7 +205,7 @@ def _changes(
 
 
 def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value or ())
+    return tuple(name for name in ((value,) if isinstance(value, str) else value or ()) if name)
 
 
 def _count(con: Any, source: str) -> int:

@@ -67,7 +67,8 @@ def tables_from_the_catalog() -> None:
     def run_sql(project: Any, sql: str, fetch: str | None = None) -> Any:
         """Run a script: the adapter takes one statement at a time."""
         statements = [each for each in sql.split(";") if each.strip()]
-        return [run_sql_with_adapter(project.adapter, each, fetch=fetch) for each in statements][-1]
+        results = [run_sql_with_adapter(project.adapter, each, fetch=fetch) for each in statements]
+        return results[-1] if results else None
 
     TestProjInfo.get_tables_in_schema = tables
     TestProjInfo.run_sql = run_sql

@@ -1,4 +1,4 @@
-"""Every class of dbt's adapter test-suite as it is, but for those that left_out.toml names with a reason."""
+"""Every class of dbt's adapter test-suite but for those that left_out.toml names with a reason; some in Trino's SQL."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import dbt.tests.adapter
 import pytest
+from tests.transform.adapter_suite.in_trino import ADAPTED, rewrite
 
 
 def suite() -> dict[str, type[Any]]:
@@ -32,7 +33,8 @@ def left_out() -> dict[str, str]:
     return {name: group["reason"] for group in groups for name in group["classes"]}
 
 
-SUITE, LEFT_OUT = suite(), left_out()
+rewrite()
+SUITE, LEFT_OUT = suite() | ADAPTED, left_out()
 
 for _name, _base in SUITE.items():
     if _name not in LEFT_OUT:
@@ -42,7 +44,12 @@ for _name, _base in SUITE.items():
 
 @pytest.mark.slow
 def test_what_is_left_out_is_part_of_the_suite() -> None:
-    assert set(LEFT_OUT) <= set(SUITE)
+    assert set(LEFT_OUT) <= set(suite())
+
+
+@pytest.mark.slow
+def test_what_is_written_in_trinos_sql_runs_and_is_part_of_the_suite() -> None:
+    assert set(ADAPTED) <= set(suite()) - set(LEFT_OUT)
 
 
 @pytest.mark.slow

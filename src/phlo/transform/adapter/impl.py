@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dbt.adapters.base.meta import available
+from dbt.adapters.capability import Capability, CapabilityDict, CapabilitySupport, Support
 from dbt.adapters.contracts.connection import AdapterResponse
 from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.sql import SQLAdapter
 from dbt.flags import get_flags
+from dbt_common.contracts.metadata import CatalogTable, ColumnMetadata, TableMetadata
 from dbt_common.events.event_manager_client import add_callback_to_manager
 
 from dbt import selected_resources
@@ -59,15 +61,18 @@ class PhloAdapter(SQLAdapter):
 
     ConnectionManager = PhloConnectionManager
     Relation = PhloRelation
+    _capabilities = CapabilityDict({Capability.GetCatalogForSingleRelation: CapabilitySupport(support=Support.Full)})
     open_lake: ClassVar[byhand.OpenLake]
     check: ClassVar[byhand.Check]
 
     def __init__(self, config: Any, mp_context: Any) -> None:
         super().__init__(config, mp_context)
-        self.connections.project = Path(config.project_root)
+        # `dbt debug` has read the profile alone.
+        folder = Path(getattr(config, "project_root", None) or get_flags().PROJECT_DIR)
+        self.connections.project = folder
         if current() is None:
             with self.connections.exception_handler(""):
-                folder, ref = Path(config.project_root), config.credentials.ref
+                ref = config.credentials.ref
                 byhand.prepare(type(self).open_lake, type(self).check, folder, config.target_name, ref)
             add_callback_to_manager(byhand.watch)
 
@@ -113,6 +118,11 @@ class PhloAdapter(SQLAdapter):
     def say(self, message: str) -> None:
         """Tell the user something that stops nothing."""
         logger.info(message)
+
+    def validate_sql(self, sql: str) -> AdapterResponse:
+        """Look whether a query could run, and run nothing."""
+        with self.connections.exception_handler(sql), byhand.session().query(sql):
+            return AdapterResponse(_message="OK")
 
     # ── what materializations write ──────────────────────────────────────────────────────────────────────
 
@@ -246,6 +256,21 @@ class PhloAdapter(SQLAdapter):
         ]
         rows = [dict(zip(CATALOG_COLUMNS, row, strict=True)) for row in found]
         return self._catalog_filter_table(table_from_data(rows, CATALOG_COLUMNS), used_schemas)
+
+    def get_catalog_for_single_relation(self, relation: BaseRelation) -> CatalogTable | None:
+        """Describe one table or view with its columns; None, where there is no such relation."""
+        session, name = byhand.session(), relation.table_name
+        pin = session.pin()
+        if name not in pin.tables and name not in pin.views:
+            return None
+        told, docs = write.comments(session, name)
+        kind = "table" if name in pin.tables else "view"
+        columns = {
+            column: ColumnMetadata(dtype, position, column, docs.get(column))
+            for position, (column, dtype) in enumerate(write.columns(session, name), 1)
+        }
+        about = TableMetadata(kind, relation.schema, relation.identifier, relation.database, told)
+        return CatalogTable(about, columns, {})
 
     # ── what a seed's columns are, by the values of its CSV file ─────────────────────────────────────────
 

@@ -44,7 +44,8 @@
     {%- do alter_relation_comment(relation, model.description) -%}
   {%- endif -%}
   {%- if for_columns and config.persist_column_docs() and model.columns -%}
-    {%- do alter_column_comment(relation, model.columns) -%}
+    {%- set there = adapter.get_columns_in_relation(relation) | map(attribute='name') | list -%}
+    {%- do alter_column_comment(relation, validate_doc_columns(relation, model.columns, there)) -%}
   {%- endif -%}
 {%- endmacro %}
 
