@@ -56,6 +56,13 @@ class RunRecord:
         """How long it took; None while it runs, or when it died."""
         return (self.ended - self.began).total_seconds() if self.ended else None
 
+    @property
+    def until(self) -> dt.datetime:
+        """When it ended, or the latest that is known of it: a run that goes on is later than one that ended."""
+        if self.status == "running":
+            return dt.datetime.now(dt.UTC)
+        return self.ended or self.began
+
     def of(self, *events: Event) -> list[Mapping[str, Any]]:
         """Its lines of these kinds."""
         return [line for line in self.lines if line["event"] in events]

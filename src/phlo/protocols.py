@@ -22,7 +22,7 @@ MAIN = "main"
 MAINTENANCE = "maintain-"
 """How the ids of runs begin that wrote small files together and changed no row."""
 
-RefState = Literal["open", "failed", "published"]
+RefState = Literal["open", "failed", "died"]
 WriteMode = Literal["merge", "append", "replace", "insert"]
 
 

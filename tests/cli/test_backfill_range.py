@@ -67,7 +67,7 @@ def test_a_backfill_of_days_that_main_has_says_that_there_is_nothing_to_do(shop:
 def test_days_that_have_not_begun_are_loaded_with_a_warning(shop: Shop) -> None:
     done = shop.call("backfill", "events", "--start-date", "2024-01-04", "--end-date", "2024-01-07")
     assert done.code == 0
-    assert "warning: 2024-01-06 to 2024-01-07, 2 days in the future: today is 2024-01-05 (UTC)" in done.err
+    assert "warning: 2024-01-06 to 2024-01-07, 2 days are in the future: today is 2024-01-05 (UTC)" in done.err
     done = shop.call("materialize", "events", "--partition", "2024-01-06")
-    assert "warning: 2024-01-06 in the future" in done.err
+    assert "warning: 2024-01-06 is in the future" in done.err
     assert "future" not in shop.call("materialize", "events", "--partition", "2024-01-05").err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from typing import TYPE_CHECKING
@@ -75,7 +76,18 @@ def test_a_ref_whose_process_is_gone_is_listed_as_such(shop: Shop) -> None:
     with catalog.lease(["raw.readings"], "alive"):
         catalog.create_ref("run-alive", run_id="alive")
         listed = {line.split()[0]: line.split()[1] for line in shop.call("ref", "list").out.splitlines()[2:]}
+        shown = shop.call("status").out
     assert listed == {"run-alive": "open", "run-dead": "died"}
+    assert "run-dead: died, just now: its process ended without a word" in shown
+
+
+def test_without_a_terminal_a_question_says_what_answers_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(shop)
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    asked = shop.call("undo")
+    assert asked.code == 130
+    assert "hint: --yes does it without asking" in asked.err
+    assert len(shop.call("history", "--json").records) == 2
 
 
 def test_a_project_that_never_ran_has_nothing_to_maintain(shop: Shop) -> None:

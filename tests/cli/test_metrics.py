@@ -40,6 +40,13 @@ def ran(shop: Shop) -> Shop:
     return shop
 
 
+def test_a_check_that_is_no_longer_declared_is_no_longer_shown(ran: Shop) -> None:
+    assert any("CountCheck" in line for line in ran.call("status").out.splitlines())
+    assert ran.call("materialize", "readings", "--partition", DAY).code == 0
+    (readings,) = (each for each in ran.call("status", "--json").records["assets"] if each["name"] == "raw.readings")
+    assert (readings["checks"], readings["failing"]) == (1, [])
+
+
 def test_runs_tables_and_lines_are_told(ran: Shop) -> None:  # one test: the four runs cost two seconds
     figures = ran.call("metrics", "--json").records
     assert (figures["runs"], figures["succeeded"]) == (4, 2)
@@ -105,7 +112,7 @@ def test_before_the_first_run_they_say_what_to_do(shop: Shop) -> None:
         (("logs", "--since", "soon"), "error[invalid-time]: `soon` is not a time"),
         (("logs", "--run", "20240120-1"), "error[unknown-run]: There is no run `20240120-1`"),
         (("metrics", "asset", "readingz"), "error[unknown-asset]: There is no asset named `readingz`"),
-        (("logs", "--level", "loud"), "'loud' is not one of"),
+        (("logs", "--level", "loud"), "`loud` is not one of"),
     ],
 )
 def test_what_is_not_there_is_said(shop: Shop, arguments: tuple[str, ...], said: str) -> None:

@@ -211,7 +211,7 @@ def test_an_undo_that_names_no_publish_passes_over_a_run_that_changed_nothing(sh
     first = shop.call("materialize", "readings", "--partition", DAY)
     assert "Published 1 table as publish 1" in first.out
     again = shop.call("materialize", "readings", "--partition", DAY)
-    assert "Nothing changed, which was published as publish 2" in again.out
+    assert "Nothing changed: recorded as publish 2" in again.out
     assert shop.call("undo", "--yes").code == 0
     assert shop.call("catalog", "tables", "--json").records == []
 

@@ -151,8 +151,13 @@ def test_a_model_with_fields_is_a_row() -> None:
     ("given", "named"), [("text", "str"), (5, "int"), ([1, 2], "int"), (["a"], "str"), (b"x", "bytes")]
 )
 def test_what_is_no_row_is_an_error_that_names_its_type(given: Any, named: str) -> None:
-    with pytest.raises(UnusableRows, match=f"`readings` delivered `{named}` where a row"):
+    with pytest.raises(UnusableRows, match=f"`readings` delivered `.*`, a `{named}`, where a row"):
         rows_of(ingestion(rows=given))
+
+
+def test_what_is_no_row_is_shown() -> None:
+    with pytest.raises(UnusableRows, match="delivered `'maintenance'`, a `str`, where a row"):
+        rows_of(ingestion(rows=["maintenance"]))
 
 
 def test_columns_of_one_name_are_an_error() -> None:
@@ -520,7 +525,7 @@ def test_no_connection_is_an_unreachable_source(quick: None, url: str, words: st
 def test_an_answer_that_is_not_json_is_malformed(body: bytes, says: str) -> None:
     with serve(lambda _: Answer(body)) as server, pytest.raises(MalformedResponse) as failure:
         rows_of(asking(server.url))
-    assert str(failure.value).endswith(says)
+    assert f"is not JSON: {says} ({server.url}" in str(failure.value)
 
 
 def test_a_body_that_ends_too_early_is_an_interrupted_source(quick: None) -> None:

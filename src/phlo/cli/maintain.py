@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from phlo.cli.render import current_lake, dump, plural, say, table
+from phlo.cli.render import confirm, current_lake, dump, plural, say, table
 
 if TYPE_CHECKING:
     from phlo.iceberg.maintenance import Maintenance
@@ -34,7 +34,7 @@ def maintain(dry_run: bool, yes: bool, as_json: bool) -> None:
     if dry_run:
         return
     if not (yes or as_json):
-        click.confirm("Do this?", abort=True, err=True)
+        confirm("Do this?")
     done, records = keep_up(lake)
     if as_json:
         click.echo(dump(done))

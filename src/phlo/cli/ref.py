@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from phlo.cli.render import current_lake, dump, plural, say, table
+from phlo.cli.render import confirm, current_lake, dump, plural, say, standing, table
 from phlo.errors import UnknownPublish
 from phlo.protocols import MAIN, MAINTENANCE
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Iterable
 
-    from phlo.protocols import Catalog, Change, Load, Ref
+    from phlo.protocols import Catalog, Change, Load
 
 
 SHOWN = 3
@@ -34,13 +34,11 @@ def ref() -> None:
 def list_refs(as_json: bool) -> None:
     """List the refs other than main; failed ones say why."""
     catalog = current_lake().catalog
-    refs, alive = catalog.refs(), catalog.live_runs()
+    refs = standing(catalog)
     if as_json:
         click.echo(dump(refs))
     elif refs:
-        rows = [
-            (r.name, _state(r, alive), f"{r.created_at:%Y-%m-%d %H:%M:%S}", r.selection, _short(r.reason)) for r in refs
-        ]
+        rows = [(r.name, r.state, f"{r.created_at:%Y-%m-%d %H:%M:%S}", r.selection, _short(r.reason)) for r in refs]
         click.echo(table(rows, ["ref", "state", "created (UTC)", "selection", "why"]))
     else:
         say("There are no refs besides main: every run was published.")
@@ -78,7 +76,7 @@ def publish(name: str, force: bool, dry_run: bool, yes: bool) -> None:
     if dry_run:
         return
     if not yes:
-        click.confirm(f"Publish {name} to main?", abort=True, err=True)
+        confirm(f"Publish {name} to main?")
     done = catalog.publish(name, force=force)
     click.echo(f"Published {plural(len(done.changes), 'table')} as publish {done.seq}.")
 
@@ -95,7 +93,7 @@ def drop(name: str, dry_run: bool, yes: bool) -> None:
     if dry_run:
         return
     if not yes:
-        click.confirm(f"Drop {name}?", abort=True, err=True)
+        confirm(f"Drop {name}?")
     catalog.drop_ref(name)
     click.echo(f"Dropped {name}.")
 
@@ -143,16 +141,12 @@ def undo(seq: int | None, dry_run: bool, yes: bool) -> None:
     click.echo(table([(p.seq, f"{p.at:%Y-%m-%d %H:%M:%S}", p.run_id, _names(p.changes)) for p in gone],
                      ["publish", "at (UTC)", "run", "changed"]))  # fmt: skip
     if dry_run:
+        say("Nothing was moved.")
         return
     if not yes:
-        click.confirm(f"Move main back to before publish {target}?", abort=True, err=True)
+        confirm(f"Move main back to before publish {target}?")
     done = catalog.undo(target)
     click.echo(f"Moved {plural(len(done.changes), 'table')} back as publish {done.seq}.")
-
-
-def _state(ref: Ref, alive: Container[str]) -> str:
-    """How a ref stands; an open one of a run whose process is gone is marked as failed by the next run."""
-    return "died" if ref.state == "open" and ref.run_id and ref.run_id not in alive else ref.state
 
 
 def _insist_on_branch(name: str) -> None:

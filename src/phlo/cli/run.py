@@ -180,7 +180,7 @@ def _warn_of_the_future(days: Sequence[dt.date]) -> None:
     """Say which days have not begun yet: a source has no rows of them, or wrong ones."""
     ahead = [day for day in days if day > today()]
     if ahead:
-        say(f"warning: {_span(ahead)} in the future: today is {today()} (UTC)")
+        say(f"warning: {_span(ahead)} {'is' if len(ahead) == 1 else 'are'} in the future: today is {today()} (UTC)")
 
 
 def _show_import_failures(lake: Lake) -> bool:
@@ -262,7 +262,7 @@ def _notes(run: Run) -> Sequence[str]:
         notes.append(f"{passed} of {plural(len(run.checks), 'check')} passed.")
     if run.published is not None:
         tables = len(run.published.changes)
-        what = f"Published {plural(tables, 'table')}" if tables else "Nothing changed, which was published"
+        what = f"Published {plural(tables, 'table')}" if tables else "Nothing changed: recorded"
         notes.append(f"{what} as publish {run.published.seq}, {run.seconds:.1f} s.")
     return [*notes, *_where_rejected(run)]
 
@@ -276,10 +276,14 @@ def _where_rejected(run: Run) -> list[str]:
 def transformed(result: TransformResult) -> list[str]:
     """Say what dbt built and how its tests ended; those that only warn are named, each with what dbt said of it."""
     warned = [test for test in result.tests if test.status == "warn"]
-    passed = f"{plural(len(result.tests) - len(warned), 'test')} passed"
-    built = f"{plural(len(result.models), 'model')} built, {passed}"
+    models, passed = len(result.models), len(result.tests) - len(warned)
+    told = [
+        *([f"{plural(models, 'model')} built"] if models else []),
+        *([f"{plural(passed, 'test')} passed"] if passed else []),
+        *([f"{len(warned)} warned"] if warned else []),
+    ]
     return [
-        f"{built}, {len(warned)} warned." if warned else f"{built}.",
+        *([f"{', '.join(told)}."] if told else []),
         *(f"warning: test {test.name}: {test.message}" for test in warned),
     ]
 
@@ -327,6 +331,8 @@ def _show_failed(run: Run) -> None:
     loads = _loads_table(run)
     if loads:
         say("\n".join([f"Loaded on {run.ref}, and not published:", loads, *remarks(run.loads), *_where_rejected(run)]))
+    elif run.plan.loads:
+        say(f"Nothing was published; {run.ref} keeps what the run did.")
     for result in run.checks:
         if result.passed or not result.blocking:
             continue

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from phlo.cli.render import ago, current_lake, dump, plural, table
+from phlo.cli.render import ago, current_lake, dump, plural, standing, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ class Asset:
 def status(as_json: bool) -> None:
     """Show every table: its last run, when it was published, its checks; and the refs that are open or failed."""
     lake, now = current_lake(), dt.datetime.now(dt.UTC)
-    (assets, tests), refs = read_status(lake, now), lake.catalog.refs()
+    (assets, tests), refs = read_status(lake, now), standing(lake.catalog)
     if as_json:
         click.echo(dump({"assets": assets, "failing_tests": tests, "refs": refs}))
     elif not assets and not refs:
@@ -60,7 +60,7 @@ def read_status(lake: Lake, now: dt.datetime) -> tuple[list[Asset], list[str]]:
     pin = lake.catalog.pin()
     published = {name: newest.at for name, newest in lake.catalog.newest().items()}
     records = runs(lake.project.state, since=now - LOOK_BACK)
-    newest = {name: record for record in records for name in record.tables}
+    newest = {name: record for record in sorted(records, key=lambda each: each.until) for name in record.tables}
     checks = newest_checks(records)
     found = []
     for name in sorted({*pin.tables, *pin.views, *newest}):

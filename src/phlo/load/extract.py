@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from phlo.errors import AmbiguousResource, UnusableRows, nearest
 from phlo.load.source_errors import translate
+from phlo.redaction import redact
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from phlo.declarations import Ingestion, Reporter
+
+SHOWN = 60
+"""Characters of what is no row that its error shows."""
 
 PAGE = 5_000
 """Rows of a page made from rows that come one at a time."""
@@ -141,7 +145,7 @@ def _rows(item: Any, ingestion: Ingestion) -> Sequence[Mapping[str, Any]]:
 
 
 def _unusable(item: Any, ingestion: Ingestion) -> UnusableRows:
-    detail = f"`{type(item).__name__}` where a row (a dict) was expected"
+    detail = f"`{redact(repr(item)[:SHOWN])}`, a `{type(item).__name__}`, where a row (a dict) was expected"
     return UnusableRows(asset=ingestion.table_name, detail=detail, function=ingestion.source)
 
 

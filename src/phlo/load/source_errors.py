@@ -119,6 +119,9 @@ def _why(error: BaseException) -> str:
     return redact(f"{text} ({clean_url(url)})" if url else str(text))
 
 
+ANSWERS = {("requests", "Response"), ("httpx", "Response"), ("dlt", "Response")}
+
+
 def _malformed(error: BaseException, ingestion: Ingestion) -> PhloError | None:
     kinds = _kinds(error)
     if not kinds & {"json.JSONDecodeError", "requests.JSONDecodeError", "simplejson.JSONDecodeError"}:
@@ -127,7 +130,17 @@ def _malformed(error: BaseException, ingestion: Ingestion) -> PhloError | None:
     start = redact(document[:80]).replace("\n", " ")
     broken_off = getattr(error, "pos", 0) >= len(document) or "Unterminated" in str(error)
     detail = "it is empty" if not start else "it breaks off" if broken_off else f"it begins with `{start}…`"
-    return MalformedResponse(asset=ingestion.table_name, detail=detail)
+    asked = _asked(error)
+    return MalformedResponse(asset=ingestion.table_name, detail=f"{detail} ({asked})" if asked else detail)
+
+
+def _asked(error: BaseException) -> str:
+    """The address of the answer that was being read: the error does not know it, the response that raised it does."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        answer = frame.f_locals.get("self")
+        if answer is not None and (type(answer).__module__.split(".")[0], type(answer).__name__) in ANSWERS:
+            return clean_url(str(answer.url))
+    return ""
 
 
 def _function_failed(error: BaseException, ingestion: Ingestion) -> PhloError:

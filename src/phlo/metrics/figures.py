@@ -77,9 +77,14 @@ def of_asset(table: str, records: Sequence[RunRecord]) -> AssetFigures:
 
 
 def newest_checks(records: Iterable[RunRecord]) -> dict[str, dict[str, str]]:
-    """What each check of each table said the last time it ran, in one line: nothing, if it passed."""
+    """What each check of each table said the last time it ran, in one line: nothing, if it passed.
+
+    A run has all checks of a table or none, so that those it had not are no longer declared.
+    """
     found: dict[str, dict[str, str]] = {}
-    for record in records:
+    for record in sorted(records, key=lambda each: each.until):
+        for name in {str(line.get("table", "")) for line in record.of("check")}:
+            found[name] = {}
         for line in record.of("check", "test"):
             message = check_message(line)
             found.setdefault(str(line.get("table", "")), {})[str(line["name"])] = "" if _passed(line) else message
