@@ -124,6 +124,13 @@ def test_views_and_what_they_read_are_bound_in_the_dialect(lake: DuckDBEngine) -
     ]
 
 
+def test_a_query_that_fails_in_a_view_says_how_to_see_the_view(lake: DuckDBEngine) -> None:
+    lake.catalog.put_view("silver.shares", View("SELECT sgv / (sgv - sgv) AS share FROM raw.readings"), "run-1")
+    with pytest.raises(QueryFailed, match="division by zero") as failed:
+        lake.query("SELECT * FROM silver.shares", lake.catalog.pin("run-1"))
+    assert "`phlo catalog describe silver.shares` shows the SQL of a view" in failed.value.next_step
+
+
 def test_views_that_read_each_other_are_named(lake: DuckDBEngine) -> None:
     lake.catalog.put_view("silver.a", View("SELECT * FROM silver.b"), "run-1")
     lake.catalog.put_view("silver.b", View("SELECT * FROM silver.a"), "run-1")

@@ -21,7 +21,7 @@ from phlo.engine.columns import known_columns
 from phlo.engine.define import define
 from phlo.engine.describe import answer, take_explain
 from phlo.engine.dialect import parse, tables_in, to_duckdb
-from phlo.engine.failure import explained
+from phlo.engine.failure import explained, reading_views
 from phlo.engine.guard import check_read_only
 from phlo.engine.instance import Instance
 from phlo.errors import QueryFailed, TableNotYet, UnknownTable, nearest
@@ -80,11 +80,13 @@ class DuckDBEngine:
         explain, query = take_explain(sql)
         tree = parse(query, dialect)
         check_read_only(tree)
+        names = tables_in(tree)
         with self.connect() as con:
-            tables = self.bind(con, tables_in(tree), pin)
+            tables = self.bind(con, names, pin)
             statement = to_duckdb(query, dialect, tables)
             define(con, statement)
-            rows = run(con, f"{explain} {statement}".lstrip(), query)
+            with reading_views([name for name in names if name in pin.views]):
+                rows = run(con, f"{explain} {statement}".lstrip(), query)
         return pa.table({"Query Plan": rows["explain_value"]}) if explain else rows
 
     def read(

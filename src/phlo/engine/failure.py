@@ -12,7 +12,7 @@ from phlo.engine.terms import in_trinos_words
 from phlo.errors import QueryFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _STREAM = re.compile(r"^Invalid Input Error: reading the stream registered as '\w+' failed: IOError: ")
 """What a write puts before an error of the query whose rows it takes in."""
@@ -25,6 +25,17 @@ def explained(sql: str) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise query_failed(error, sql) from error
+
+
+@contextmanager
+def reading_views(names: Sequence[str]) -> Iterator[None]:
+    """Name the views that a query reads when it fails: the culprit may be in their SQL, which it does not show."""
+    try:
+        yield
+    except QueryFailed as error:
+        if names:
+            error.next_step += f"; `phlo catalog describe {names[0]}` shows the SQL of a view that it reads"
+        raise
 
 
 def query_failed(error: Exception, sql: str) -> QueryFailed:
