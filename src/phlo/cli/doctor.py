@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Literal
@@ -55,6 +56,7 @@ def _findings() -> Iterator[Finding]:
     yield _python()
     yield _system()
     yield _package()
+    yield from _libraries()
     try:
         project = current_project()
     except NoProject as error:
@@ -90,6 +92,13 @@ def _package() -> Finding:
         hint = "pip uninstall phlo, then install Phlo again from where you got it"
         return Finding("phlo", "error", f"`phlo` {installed} in this environment is another project's package", hint)
     return Finding("phlo", "ok", installed)
+
+
+def _libraries() -> Iterator[Finding]:
+    """Name a library that can not work beside Phlo: classes of compiled modules refuse to be derived from."""
+    with suppress(metadata.PackageNotFoundError):
+        detail = f"`sqlglotc` {metadata.version('sqlglotc')} compiles sqlglot, on which the dialect then can not build"
+        yield Finding("sqlglot", "error", detail, "pip uninstall sqlglotc")
 
 
 def _project(project: Project) -> Iterator[Finding]:
@@ -151,4 +160,5 @@ def _disk(project: Project) -> Finding:
 def _failed(what: str, error: PhloError | OSError) -> Finding:
     if isinstance(error, OSError):
         return Finding(what, "error", str(error), "mend the permissions of the folder, or set PHLO_STATE to another")
-    return Finding(what, "error", f"{error} [{error.code}]", error.next_step)
+    hint = "" if error.next_step.startswith("`phlo doctor`") else error.next_step  # which is what says this
+    return Finding(what, "error", f"{error} [{error.code}]", hint)
