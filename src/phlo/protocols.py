@@ -87,6 +87,12 @@ class Load:
     rows_unchanged: int = 0
     rows_rejected: int = 0
 
+    @property
+    def rows_repeated(self) -> int:
+        """Rows that lost to another one with their key in the same load."""
+        kept = self.rows_written + self.rows_updated + self.rows_unchanged + self.rows_rejected
+        return max(self.rows_read - kept, 0)
+
 
 @dataclass(frozen=True)
 class Publish:

@@ -44,6 +44,17 @@ def test_it_makes_the_project_and_publishes_once(demo: tuple[Path, Done]) -> Non
     assert "Published 7 tables in one step after 5 models and 7 checks" in done.stderr
 
 
+def test_every_row_that_it_served_is_accounted_for(demo: tuple[Path, Done]) -> None:
+    served = re.search(r"synthetic entries, ([\d,]+) of them readings of the sensor", demo[1].stderr)
+    counted = re.search(
+        r"([\d,]+) rows read, ([\d,]+) new, 0 updated, (\d+) rejected, (\d+) came twice", demo[1].stderr
+    )
+    assert served
+    assert counted
+    read, new, rejected, twice = (int(number.replace(",", "")) for number in counted.groups())
+    assert int(served[1].replace(",", "")) == read == new + rejected + twice
+
+
 def test_it_shows_every_day(demo: tuple[Path, Done]) -> None:
     days = re.findall(r"^2024-01-(\d\d) +\d+ +\d+\.\d", demo[1].stdout, re.MULTILINE)
     assert days == [f"{day:02d}" for day in range(1, 31)]
@@ -86,6 +97,7 @@ def test_a_second_demo_in_the_same_folder_loads_nothing_again(demo: tuple[Path, 
     again = phlo("demo", "--until", "2024-01-30", cwd=root.parent)
     assert again.returncode == 0, again.stderr
     assert "30 days already published" in again.stderr
+    assert "Nothing changed after 5 models and 7 checks" in again.stderr
     assert again.stdout == done.stdout
 
 

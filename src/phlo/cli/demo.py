@@ -18,7 +18,9 @@ from phlo.cli.render import ConsoleReporter, plural, say, table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from phlo.pipeline import Run
     from phlo.profiles import Lake
+    from phlo.protocols import Load
 
 DAYS = 30
 
@@ -84,7 +86,9 @@ def _nightscout(days: Sequence[dt.date]) -> Iterator[None]:
 
     rows = entries(days[0], len(days))
     with NightscoutServer(rows) as server:
-        say(f"Serving {plural(len(rows), 'synthetic entry')} as a Nightscout site at {server.url}.")
+        readings = sum(row.get("type") == "sgv" for row in rows)
+        what = f"{plural(len(rows), 'synthetic entry')}, {readings:,} of them readings of the sensor,"
+        say(f"Serving {what} as a Nightscout site at {server.url}.")
         direct = ",".join(filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), "127.0.0.1"]))
         ours = {"NIGHTSCOUT_BASE_URL": server.base_url, "NO_PROXY": direct, "no_proxy": direct}
         before = {name: os.environ.get(name) for name in ours}
@@ -101,6 +105,7 @@ def _nightscout(days: Sequence[dt.date]) -> Iterator[None]:
 
 def _run(root: Path, days: Sequence[dt.date]) -> Lake:
     from phlo.backfill import plan_backfill, run_backfill
+    from phlo.load.write import summarize
     from phlo.plan import make_plan
     from phlo.profiles import open_lake
 
@@ -111,14 +116,25 @@ def _run(root: Path, days: Sequence[dt.date]) -> Lake:
     if work.skipped:
         say(f"{plural(len(work.skipped), 'day')} already published.")
     for run in run_backfill(lake, work, ConsoleReporter(), parallel=4):
-        models = len(run.transformed.models) if run.transformed else 0
-        say(
-            f"Published {plural(len(run.published.changes), 'table')} in one step after "
-            f"{plural(models, 'model')} and {plural(len(run.checks), 'check')}, {run.seconds:.1f} s."
-            if run.published
-            else "Nothing to publish."
-        )
+        for total in summarize(run.loads):
+            say(_counted(total))
+        say(_published(run))
     return lake
+
+
+def _published(run: Run) -> str:
+    changed = len(run.published.changes) if run.published else 0
+    models = len(run.transformed.models) if run.transformed else 0
+    after = f"after {plural(models, 'model')} and {plural(len(run.checks), 'check')}, {run.seconds:.1f} s."
+    return f"Published {plural(changed, 'table')} in one step {after}" if changed else f"Nothing changed {after}"
+
+
+def _counted(total: Load) -> str:
+    repeated = f", {total.rows_repeated:,} came twice" if total.rows_repeated else ""
+    return (
+        f"{total.table}: {plural(total.rows_read, 'row')} read, {total.rows_written:,} new, "
+        f"{total.rows_updated:,} updated, {total.rows_rejected:,} rejected{repeated}."
+    )
 
 
 def _show(lake: Lake) -> None:

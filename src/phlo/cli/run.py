@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from phlo.pipeline import Run
     from phlo.plan import Plan
     from phlo.profiles import Lake
-    from phlo.protocols import Load
     from phlo.transform.results import TransformResult
 
 FAILING_ROWS = 5
@@ -238,17 +237,11 @@ def _loads_table(run: Run) -> str:
             total.rows_updated,
             total.rows_unchanged,
             total.rows_rejected,
-            _repeated(total),
+            total.rows_repeated,
         )
         for total in summarize(run.loads)
     ]
     return table(rows, ["table", "read", "new", "updated", "unchanged", "rejected", "repeated"]) if rows else ""
-
-
-def _repeated(total: Load) -> int:
-    """Rows that lost to another one with their key in the same load."""
-    kept = total.rows_written + total.rows_updated + total.rows_unchanged + total.rows_rejected
-    return max(total.rows_read - kept, 0)
 
 
 def _notes(run: Run) -> Sequence[str]:

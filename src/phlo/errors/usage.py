@@ -41,7 +41,7 @@ class InvalidTime(UsageError):
 
     code = "invalid-time"
     message = "`{value}` is not a time"
-    hint = "write it as 2024-01-20 or 2024-01-20T14:30:00Z; without a zone it is UTC"
+    hint = "write it as 2024-01-20 or 2024-01-20T14:30:00Z, without a zone in UTC; --since takes 1h and 7d too"
 
 
 class InvalidDeclaration(UsageError):
