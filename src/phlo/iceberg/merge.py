@@ -22,7 +22,7 @@ from phlo.errors import PhloError, WriteFailed
 from phlo.iceberg.commit import swap
 from phlo.iceberg.interrupts import StoppableConnection
 from phlo.iceberg.prune import key_range, may_hold
-from phlo.iceberg.rewrite import Rewriter
+from phlo.iceberg.rewrite import Rewriter, Survivors
 from phlo.iceberg.tables import Columns, plan, tasks_sql, within, within_sql
 from phlo.iceberg.types import duckdb_type, quoted
 from phlo.protocols import Written
@@ -79,8 +79,7 @@ def merge(
         touched = _files(con, candidates, "(FROM hits ANTI JOIN same USING (row))")
         fresh = _count(con, "batch")
         if fresh:
-            kept = f"ANTI JOIN batch b ON {_on(con, keys)}"
-            rewriter = Rewriter(con, table, tasks, lambda select: f"SELECT s.* FROM ({select}) s {kept}")
+            rewriter = Rewriter(con, table, tasks, _survivors(con, candidates, keys))
             swap(table, rewriter.rewrite(touched), conflicts)
         return Written(inserted=inserted, updated=fresh - inserted, unchanged=total - fresh)
 
@@ -91,7 +90,7 @@ def append(table: Table, rows: pa.Table | pa.RecordBatchReader, *, limits: Limit
         total = _count(con, "batch")
         if total:
             tasks = plan(table)
-            swap(table, Rewriter(con, table, tasks, lambda select: select).rewrite([]), AlwaysTrue())
+            swap(table, Rewriter(con, table, tasks, _all).rewrite([]), AlwaysTrue())
         return Written(inserted=total)
 
 
@@ -113,7 +112,7 @@ def replace(
         if total == removed and _same_rows(con, table, old):
             return Written(unchanged=total)
         kept = f"({replaced}) IS NOT TRUE"
-        rewriter = Rewriter(con, table, every, lambda select: f"SELECT * FROM ({select}) WHERE {kept}")
+        rewriter = Rewriter(con, table, every, lambda select, _: f"SELECT * FROM ({select}) WHERE {kept}")
         swap(table, rewriter.rewrite(_files(con, tasks, "hits")), within(partitions))
         return Written(inserted=total, deleted=removed)
 
@@ -121,7 +120,7 @@ def replace(
 def compact(table: Table, tasks: Sequence[FileScanTask], *, limits: Limits | None = None) -> None:
     """Write files of the current snapshot together, their rows as they are, in one snapshot."""
     with _staged(table, table.schema().as_arrow().empty_table(), limits) as con:
-        swap(table, Rewriter(con, table, tasks, lambda select: select).rewrite(tasks), AlwaysTrue())
+        swap(table, Rewriter(con, table, tasks, _all).rewrite(tasks), AlwaysTrue())
 
 
 # ── the batch ────────────────────────────────────────────────────────────────────────────────────────────
@@ -214,7 +213,10 @@ def _probe(con: Connection, table: Table, tasks: Sequence[FileScanTask], keys: S
 
 
 def _compare(con: Connection, table: Table, tasks: Sequence[FileScanTask], keys: Sequence[str]) -> None:
-    """Note in ``same`` which batch rows are stored just so, and once; drop them from the batch."""
+    """Note in ``same`` which batch rows are stored just so, and once; drop them from the batch.
+
+    The keys that the others replace are noted in ``replaced``, with the file that they are in.
+    """
     content = [field.name for field in table.schema().fields if field.name not in SYSTEM_COLUMNS[1:]]
     same = [f"s.{quoted(name)} IS NOT DISTINCT FROM b.{quoted(name)}" for name in content if name not in keys]
     stored = tasks_sql(table, tasks, Columns(table.schema().select(*content)), con)
@@ -223,7 +225,28 @@ def _compare(con: Connection, table: Table, tasks: Sequence[FileScanTask], keys:
         f"WHERE {' AND '.join(same) or 'true'}"
     )
     con.execute("DELETE FROM same WHERE row IN (SELECT row FROM hits GROUP BY row HAVING count(*) > 1)")
+    con.execute(
+        f"CREATE TABLE replaced AS SELECT h.{FILE}, {', '.join(f'b.{quoted(key)}' for key in keys)} "
+        "FROM (FROM hits ANTI JOIN same USING (row)) h JOIN batch b ON b.rowid = h.row"
+    )
     con.execute("DELETE FROM batch WHERE rowid IN (SELECT row FROM same)")
+
+
+def _survivors(con: Connection, candidates: Sequence[FileScanTask], keys: Sequence[str]) -> Survivors:
+    """Leave out of a file the keys that are replaced in it: to look for all of the batch's in each costs more."""
+    places = {task.file.file_path: place for place, task in enumerate(candidates)}
+    joined = _on(con, keys)
+
+    def survivors(select: str, tasks: Sequence[FileScanTask]) -> str:
+        files = [str(places[path]) for task in tasks if (path := task.file.file_path) in places]
+        gone = f"SELECT * FROM replaced WHERE {FILE} IN ({', '.join(files) or 'NULL'})"
+        return f"SELECT s.* FROM ({select}) s ANTI JOIN ({gone}) b ON {joined}"
+
+    return survivors
+
+
+def _all(select: str, _: Sequence[FileScanTask]) -> str:
+    return select
 
 
 def _on(con: Connection, keys: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,6 @@ from phlo.iceberg.parquet import Partitioning, Writer, remove
 from phlo.iceberg.tables import Columns, tasks_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import FileScanTask, Table
     from pyiceberg.typedef import Record
@@ -33,6 +32,10 @@ class Rewrite:
     new: list[DataFile]
 
 
+Survivors = Callable[[str, "Sequence[FileScanTask]"], str]
+"""Makes of a SELECT of all rows of some files, and these files, one of the rows that are to stay."""
+
+
 @dataclass(frozen=True)
 class Rewriter:
     """Writes the batch, and what is left of the files it changes."""
@@ -40,7 +43,7 @@ class Rewriter:
     con: Connection
     table: Table
     tasks: Sequence[FileScanTask]
-    survivors: Callable[[str], str]
+    survivors: Survivors
 
     def rewrite(self, touched: Sequence[FileScanTask]) -> Rewrite:
         """Large files are written again one by one; small ones together with the new rows of their partition."""
@@ -76,7 +79,7 @@ class Rewriter:
         return Columns(self.table.schema())
 
     def _survivors(self, tasks: Sequence[FileScanTask]) -> str:
-        return self.survivors(tasks_sql(self.table, tasks, self._columns, self.con))
+        return self.survivors(tasks_sql(self.table, tasks, self._columns, self.con), tasks)
 
     def _pool(self, foreign: Sequence[FileScanTask]) -> str:
         """New rows, and the survivors of files from before the table's partitioning changed."""
