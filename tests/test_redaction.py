@@ -41,3 +41,8 @@ def test_values_of_secret_variables_are_taken_out_wherever_they_stand(monkeypatc
 def test_a_url_is_shown_without_what_is_secret_in_it() -> None:
     url = "https://ann:p%40w@host:8443/a/b?count=10&token=abc%26def&find%5Bx%5D%5B%24gte%5D=1#part"
     assert clean_url(url) == "https://host:8443/a/b?count=10&token=***&find[x][$gte]=1"
+
+
+def test_a_secret_that_a_url_has_percent_encoded_is_taken_out_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FUNCTION_TOKEN", "Zm9vYmFy+/a==")
+    assert clean_url("https://host/run?code=Zm9vYmFy%2B%2Fa%3D%3D") == "https://host/run?code=***"

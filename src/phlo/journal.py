@@ -187,6 +187,12 @@ def runs(state: Path, *, since: dt.datetime | None = None) -> list[RunRecord]:
 
 def read(file: Path) -> RunRecord | None:
     """Read one run; None where its file has no beginning yet."""
+    found = _read(file)
+    # It may have ended between the look at its lines and that at its process.
+    return _read(file) if found is not None and found.status == "died" else found
+
+
+def _read(file: Path) -> RunRecord | None:
     lines = tuple(_lines(file))
     if not lines or lines[0]["event"] != "began":
         return None

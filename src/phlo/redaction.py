@@ -32,7 +32,7 @@ def clean_url(url: str) -> str:
     """Give a URL to read: without user info, fragment and the values of secret parameters, and not percent-encoded."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
-    return unquote(redact(urlunsplit(parts._replace(netloc=host, fragment=""))))
+    return redact(unquote(redact(urlunsplit(parts._replace(netloc=host, fragment="")))))
 
 
 def _secrets_of_environment() -> list[str]:

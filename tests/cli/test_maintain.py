@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from phlo.profiles import open_lake
+from phlo.protocols import View
 
 if TYPE_CHECKING:
     from tests.conftest import Shop
@@ -79,6 +80,17 @@ def test_a_ref_whose_process_is_gone_is_listed_as_such(shop: Shop) -> None:
         shown = shop.call("status").out
     assert listed == {"run-alive": "open", "run-dead": "died"}
     assert "run-dead: died, just now: its process ended without a word" in shown
+
+
+def test_the_ref_of_a_run_that_died_is_published_by_force_alone(shop: Shop) -> None:
+    catalog = open_lake(shop.root).catalog
+    catalog.create_ref("run-dead", run_id="dead")
+    catalog.put_view("gold.half", View("SELECT 1 AS one"), "run-dead")
+    refused = shop.call("ref", "publish", "run-dead", "--yes")
+    assert (refused.code, "error[publish-blocked]" in refused.err) == (1, True)
+    assert shop.call("history", "--json").records == []
+    assert shop.call("ref", "publish", "run-dead", "--yes", "--force").code == 0
+    assert shop.call("history", "--json").records[0]["forced"] is True
 
 
 def test_without_a_terminal_a_question_says_what_answers_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

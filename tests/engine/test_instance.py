@@ -36,7 +36,7 @@ def test_what_a_connection_made_goes_with_it_also_where_a_result_is_still_open(i
         reader.read_next_batch()
     with instance.connected() as con:
         names = [name for (name,) in con.execute("SELECT database_name FROM duckdb_databases()").fetchall()]
-    assert len([name for name in names if name.startswith("phlo_")]) == 1
+    assert len([name for name in names if name.startswith("phlo$")]) == 1
 
 
 def test_all_are_connections_to_one_database(instance: Instance) -> None:
@@ -84,3 +84,9 @@ def test_threads_that_need_a_python_function_at_once_all_get_it(instance: Instan
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(call, range(16))) == [[("R163",)]] * 16
+
+
+def test_no_name_that_a_table_may_have_is_that_of_another_connection_s_names(instance: Instance) -> None:
+    with instance.connected() as con:
+        attached = con.sql("SELECT database_name FROM duckdb_databases() WHERE NOT internal").fetchall()
+    assert [name for (name,) in attached if "$" not in name] == ["memory"]

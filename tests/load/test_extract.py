@@ -160,6 +160,14 @@ def test_what_is_no_row_is_shown() -> None:
         rows_of(ingestion(rows=["maintenance"]))
 
 
+def test_what_is_no_row_is_shown_without_half_a_secret() -> None:
+    item = f"call https://ann:{'correct-horse-' * 6}@db.example.org/x"
+    with pytest.raises(UnusableRows) as failure:
+        rows_of(ingestion(rows=[item]))
+    assert "correct" not in str(failure.value)
+    assert "https://***@db.example.org" in str(failure.value)
+
+
 def test_columns_of_one_name_are_an_error() -> None:
     table = pa.table([[1], [2]], names=["n", "n"])
     with pytest.raises(UnusableRows, match="several columns of one name: `n`"):

@@ -56,6 +56,33 @@ def test_what_a_ref_builds_after_its_publish_is_not_main_s(lake: Lake) -> None:
     assert read_lineage(lake).direct("gold.v", "x") == (Column(RAW, "sgv"),)
 
 
+def test_a_name_that_is_used_again_is_another_ref(lake: Lake) -> None:
+    note(lake, "dev-ada", Compiled("gold.v", f"SELECT sgv AS x FROM {RAW}"))
+    lake.catalog.publish("dev-ada")
+    note(lake, "other", Compiled("gold.v", f"SELECT date AS x FROM {RAW}"))
+    lake.catalog.publish("other")
+    note(lake, "dev-ada", Compiled("gold.w", f"SELECT sgv AS x FROM {RAW}"))
+    lake.catalog.publish("dev-ada")
+    assert read_lineage(lake).direct("gold.v", "x") == (Column(RAW, "date"),)
+
+
+def test_what_a_dropped_ref_had_built_is_not_published_with_the_next_of_its_name(lake: Lake) -> None:
+    note(lake, "dev-ada", Compiled("gold.v", f"SELECT date AS x FROM {RAW}"))
+    lake.catalog.drop_ref("dev-ada")
+    note(lake, "dev-ada", Compiled("gold.w", f"SELECT sgv AS x FROM {RAW}"))
+    assert read_lineage(lake, "dev-ada").models.keys() == {"gold.w"}
+    lake.catalog.publish("dev-ada")
+    assert read_lineage(lake).models.keys() == {"gold.w"}
+
+
+def test_a_ref_that_is_gone_stops_no_run_and_is_said(lake: Lake) -> None:
+    lake.catalog.create_ref("run-a")
+    session = Session(lake.catalog, lake.engine, "run-a")
+    session.built["gold.v"] = Compiled("gold.v", f"SELECT sgv AS x FROM {RAW}")
+    lake.catalog.drop_ref("run-a")
+    assert "could not be kept" in keep_lineage(session, lake.project.state)
+
+
 def test_a_model_is_looked_at_again_when_its_sql_or_its_parents_columns_change_and_not_for_a_value(lake: Lake) -> None:
     star, day = (
         Compiled("gold.v", f"SELECT * FROM {RAW}"),

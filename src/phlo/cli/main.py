@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 import sys
 from importlib import import_module
@@ -135,13 +136,13 @@ def _tell(error: PhloError) -> int:
 
 def _wrong(error: click.ClickException) -> PhloError:
     context = getattr(error, "ctx", None)
-    detail = error.format_message().rstrip(".").replace("'", "`")  # as all other sentences quote
+    detail = re.sub(r"'([^']*)'", r"`\1`", error.format_message().rstrip("."))  # as all other sentences quote
     return WrongArguments(detail=detail, command=context.command_path if context else "phlo")
 
 
 def _unforeseen(error: Exception) -> PhloError:
     if isinstance(error, OSError) and error.errno is not None:
-        return SystemFailed(detail=error.strerror, file=error.filename)
+        return SystemFailed(detail=f"{error.strerror}: `{error.filename}`" if error.filename else error.strerror)
     return InternalError(kind=type(error).__name__, detail=error)
 
 

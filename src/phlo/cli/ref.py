@@ -67,6 +67,7 @@ def publish(name: str, force: bool, dry_run: bool, yes: bool) -> None:
     """Move main to a ref in one step."""
     _insist_on_branch(name)
     catalog = current_lake().catalog
+    catalog.reap()  # what a run that died has left takes force
     found = catalog.ref(name)
     if found.state == "open" and found.run_id in catalog.live_runs():
         raise click.UsageError(f"{name} belongs to a run that is still going; it publishes by itself when it is done")

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+LOST = (duckdb.FatalException, duckdb.ConnectionException)
+"""What a DuckDB answers after an error that it does not survive."""
+
 _FORKED: list[DuckDBPyConnection] = []  # a DuckDB that came through a fork has lost its threads: to end it would hang
 
 
@@ -50,29 +53,41 @@ class Instance:
             self._forget(name)
 
     def _connect(self) -> tuple[DuckDBPyConnection, str]:
-        name = f"phlo_{next(self._numbers)}"
+        name = f'"phlo${next(self._numbers)}"'  # with a sign that no namespace has, nor a query may name
+        con, base = self._open()
         try:
-            return _attached(self._open(), name), name
-        except (duckdb.FatalException, duckdb.ConnectionException):
-            self._base = None  # an error that DuckDB does not survive ended all connections to it
-            return _attached(self._open(), name), name
+            return _attached(con, name), name
+        except LOST:
+            self._give_up(base)
+            return _attached(self._open()[0], name), name
 
-    def _open(self) -> DuckDBPyConnection:
-        """A cursor is a connection of its own."""
+    def _open(self) -> tuple[DuckDBPyConnection, DuckDBPyConnection]:
+        """A connection of its own, which is what a cursor is, and the DuckDB that it is to."""
         with self._lock:
             if self._base is not None and self._process != os.getpid():
                 _FORKED.append(self._base)
                 self._base = None
             if self._base is None:
                 self._base, self._process = self._start(), os.getpid()
-            return self._base.cursor()
+            try:
+                return self._base.cursor(), self._base
+            except LOST:
+                self._base = self._start()
+                return self._base.cursor(), self._base
 
     def _forget(self, name: str) -> None:
+        con, base = self._open()
         try:
-            with self._open() as con:
+            with con:
                 con.execute(f"DETACH DATABASE IF EXISTS {name}")
-        except (duckdb.FatalException, duckdb.ConnectionException):
-            self._base = None
+        except LOST:
+            self._give_up(base)
+
+    def _give_up(self, base: DuckDBPyConnection) -> None:
+        """Let the next connection open another, unless it has been opened already."""
+        with self._lock:
+            if self._base is base:
+                self._base = None
 
 
 def _attached(con: DuckDBPyConnection, name: str) -> DuckDBPyConnection:

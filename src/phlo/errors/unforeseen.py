@@ -9,7 +9,7 @@ class SystemFailed(PhloError):
     """The operating system refused a file, such as for want of room or of rights."""
 
     code = "system"
-    message = "{detail}: `{file}`"
+    message = "{detail}"
     hint = "`phlo doctor` looks at disk and permissions"
 
 

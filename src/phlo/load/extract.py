@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 SHOWN = 60
 """Characters of what is no row that its error shows."""
 
+LOOKED_AT = 4_000
+"""Characters that are looked through for secrets before the rest is cut off: half a secret is not known as one."""
+
 PAGE = 5_000
 """Rows of a page made from rows that come one at a time."""
 
@@ -145,7 +148,7 @@ def _rows(item: Any, ingestion: Ingestion) -> Sequence[Mapping[str, Any]]:
 
 
 def _unusable(item: Any, ingestion: Ingestion) -> UnusableRows:
-    detail = f"`{redact(repr(item)[:SHOWN])}`, a `{type(item).__name__}`, where a row (a dict) was expected"
+    detail = f"`{redact(repr(item)[:LOOKED_AT])[:SHOWN]}`, a `{type(item).__name__}`, where a row (a dict) was expected"
     return UnusableRows(asset=ingestion.table_name, detail=detail, function=ingestion.source)
 
 

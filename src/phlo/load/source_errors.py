@@ -127,7 +127,7 @@ def _malformed(error: BaseException, ingestion: Ingestion) -> PhloError | None:
     if not kinds & {"json.JSONDecodeError", "requests.JSONDecodeError", "simplejson.JSONDecodeError"}:
         return None
     document = str(getattr(error, "doc", "")).strip()
-    start = redact(document[:80]).replace("\n", " ")
+    start = redact(document[:4_000])[:80].replace("\n", " ")
     broken_off = getattr(error, "pos", 0) >= len(document) or "Unterminated" in str(error)
     detail = "it is empty" if not start else "it breaks off" if broken_off else f"it begins with `{start}…`"
     asked = _asked(error)

@@ -61,10 +61,18 @@ def of_run(
             yield [_event(run, at, DagsterEventType.ASSET_CHECK_EVALUATION, line["message"], told)]
     if record.status != "running":
         at = (record.ended or dt.datetime.now(dt.UTC)).timestamp()
-        published = next(iter(lake.catalog.publishes(1, run_id=record.run_id)), None)
+        published = _own_publish(lake, record)
         if published is not None:
             yield from _published(lake, run, at, record, published)
         yield [_end(run, at, record, published)]
+
+
+def _own_publish(lake: Lake, record: RunRecord) -> Publish | None:
+    """The publish that a run made itself: one that was made of its ref later, by hand, is not its end."""
+    found = next(iter(lake.catalog.publishes(1, run_id=record.run_id)), None)
+    if found is None or found.forced or (record.ended is not None and found.at > record.ended):
+        return None
+    return found
 
 
 def _published(

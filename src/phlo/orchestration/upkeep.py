@@ -84,7 +84,8 @@ def looked_after(lake: Lake, instance: DagsterInstance, say: Callable[[str], Non
     """Evaluate the rules of alerts while the server runs, and settle runs of an earlier server that have died."""
 
     def upkeep() -> None:
-        reconcile(instance, instance.run_launcher.watched)  # type: ignore[attr-defined]
+        # A run without a process is one that the launcher is about to start: what had died before was settled first.
+        reconcile(instance, instance.run_launcher.watched, only_known=True)  # type: ignore[attr-defined]
         check(lake, say, patience=ALERT_PATIENCE)
 
     with repeated(upkeep, LOOK_SECONDS, say, "runs and alerts can not be looked after"):

@@ -3,9 +3,9 @@
 ``<state>/lineage.db`` is a SQLite file of two tables. ``traced(fingerprint, record)`` has what was found, as JSON:
 ``{"columns": {"avg_glucose": [["bronze.stg_glucose_entries", "sgv"]]}, "parents": ["bronze.…"], "reason": ""}``; its
 fingerprint is that of the compiled SQL, without the values in it, and of the columns of the tables in it, so that a
-model that stays as it is costs no second look. ``built(name, ref, at, fingerprint)`` has which run built which table
-or view as what; the publish log tells which of them count on main. A model that can not be traced, such as one in
-Python, has its parents and the reason.
+model that stays as it is costs no second look. ``built(name, ref, since, at, fingerprint)`` has which table or view was
+built as what, on a ref that was branched off since; the publish log tells which of them count on main. A model that can
+not be traced, such as one in Python, has its parents and the reason.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from phlo.errors import LineageUnreadable
 from phlo.protocols import MAIN
@@ -41,7 +41,7 @@ _VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _TABLES = """
 CREATE TABLE IF NOT EXISTS traced (fingerprint TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS built (
-    name TEXT, ref TEXT, at TEXT, fingerprint TEXT NOT NULL, PRIMARY KEY (name, ref, at)
+    name TEXT, ref TEXT, since TEXT, at TEXT, fingerprint TEXT NOT NULL, PRIMARY KEY (name, ref, at)
 ) WITHOUT ROWID;
 """
 
@@ -67,6 +67,15 @@ class Traced:
     """The tables and views that it reads."""
     reason: str = ""
     """Why its columns could not be traced."""
+
+
+class _Build(NamedTuple):
+    """A table or view as it was built on a ref, which was branched off ``since``; its record says what it is from."""
+
+    name: str
+    since: str
+    at: str
+    record: str
 
 
 @dataclass(frozen=True)
@@ -117,26 +126,30 @@ def read_lineage(lake: Any, ref: str = MAIN) -> Lineage:
     file = lake.project.state / FILE
     if not file.exists():
         return Lineage({})
+    since = "" if ref == MAIN else lake.catalog.ref(ref).created_at.isoformat()
     try:
-        return _stored(file, lake.catalog.publishes(), ref)
+        return _stored(file, lake.catalog.publishes(), ref, since)
     except sqlite3.Error as error:
         raise LineageUnreadable(file=file, detail=error) from error
 
 
-def _stored(file: Path, publishes: Sequence[Publish], ref: str) -> Lineage:
-    found: dict[str, str] = {}
+def _stored(file: Path, publishes: Sequence[Publish], ref: str, since: str) -> Lineage:
+    by_ref: dict[str, list[_Build]] = {}
     with closing(_opened(file)) as db:
-        rows = db.execute("SELECT name, ref, at, fingerprint FROM built ORDER BY at").fetchall()
-        by_ref: dict[str, list[tuple[str, str, str]]] = {}
-        for name, of, at, fingerprint in rows:
-            by_ref.setdefault(of, []).append((name, at, fingerprint))
-        if ref != MAIN:
-            found |= {name: fingerprint for name, _, fingerprint in by_ref.get(ref, ())}
-        for publish in _counting(publishes):
-            own = {name: print_ for name, at, print_ in by_ref.get(publish.ref, ()) if at <= publish.at.isoformat()}
-            found = own | found
-        records = dict(db.execute("SELECT fingerprint, record FROM traced").fetchall())
-    return Lineage({name: _read(records[fingerprint]) for name, fingerprint in sorted(found.items())})
+        rows = "SELECT name, ref, since, at, record FROM built JOIN traced USING (fingerprint) ORDER BY at"
+        for name, of, *build in db.execute(rows):
+            by_ref.setdefault(of, []).append(_Build(name, *build))
+    found = {build.name: build.record for build in by_ref.get(ref, ()) if build.since == since}
+    for publish in _counting(publishes):
+        found = _published(by_ref.get(publish.ref, ()), publish) | found
+    return Lineage({name: _read(record) for name, record in sorted(found.items())})
+
+
+def _published(builds: Iterable[_Build], publish: Publish) -> dict[str, str]:
+    """What a publish moved to main: what was built before it on the ref that then had its name, and no ref before."""
+    before = [build for build in builds if build.at <= publish.at.isoformat()]
+    last = max((build.since for build in before), default="")
+    return {build.name: build.record for build in before if build.since == last}
 
 
 def keep_lineage(session: Session, state: Path) -> str:
@@ -145,21 +158,26 @@ def keep_lineage(session: Session, state: Path) -> str:
         return ""
     try:
         state.mkdir(parents=True, exist_ok=True)
-        with closing(_opened(state / FILE)) as db, db:
+        with closing(_opened(state / FILE)) as db:
             known = {row[0] for row in db.execute("SELECT fingerprint FROM traced")}
-            at, tables = dt.datetime.now(dt.UTC).isoformat(), _Tables(session)
-            for model in session.built.values():
-                fingerprint, parents = _fingerprint(model, tables)
-                if fingerprint not in known:
-                    record = json.dumps(_trace(model, parents, tables))
-                    db.execute("INSERT OR IGNORE INTO traced VALUES (?, ?)", (fingerprint, record))
-                db.execute(
-                    "INSERT OR REPLACE INTO built VALUES (?, ?, ?, ?)", (model.table, session.ref, at, fingerprint)
-                )
-            _forget(db, session.built)
-    except (OSError, sqlite3.Error) as error:
+            found = list(_builds(session, known))  # before the first write, for which others would have to wait
+            with db:
+                db.executemany("INSERT OR IGNORE INTO traced VALUES (?, ?)", [each[-2:] for each in found if each[-1]])
+                db.executemany("INSERT OR REPLACE INTO built VALUES (?, ?, ?, ?, ?)", [each[:-1] for each in found])
+                _forget(db, session.built)
+    except Exception as error:  # noqa: BLE001  no run may fail by it, nor hide by it what it failed of
         return f"where columns come from could not be kept in `{state / FILE}`: {error}"
     return ""
+
+
+def _builds(session: Session, known: set[str]) -> Iterator[tuple[str, str, str, str, str, str]]:
+    """The rows of what was built, each with its record where that is not known yet."""
+    at, tables = dt.datetime.now(dt.UTC).isoformat(), _Tables(session)
+    since = session.catalog.ref(session.ref).created_at.isoformat()
+    for model in session.built.values():
+        fingerprint, parents = _fingerprint(model, tables)
+        record = "" if fingerprint in known else json.dumps(_trace(model, parents, tables))
+        yield model.table, session.ref, since, at, fingerprint, record
 
 
 class _Tables:
