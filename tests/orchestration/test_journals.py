@@ -105,6 +105,20 @@ def test_a_command_that_failed_is_shown_as_such_and_nothing_counts(floor: Floor,
     assert {e.dagster_event.asset_check_evaluation_data.passed for e in checks if e.dagster_event} == {True, False}
 
 
+def test_a_failed_command_stays_failed_when_its_ref_is_published_by_hand_before_anybody_looks(
+    floor: Floor, reader: Shown
+) -> None:
+    floor.shop.deliver(DAY, [{"id": 5, "value": None}])
+    write_checks(floor.shop.root)
+    assert floor.shop.call("materialize", "readings", "--partition", DAY).code == 1
+    ((ref, _, _),) = floor.refs
+    assert floor.shop.call("ref", "publish", ref, "--force", "--yes").code == 0
+    reader.context.refresh_workspace()
+    reader.read()
+    assert [run.status for run in floor.instance.get_runs()] == [DagsterRunStatus.FAILURE]
+    assert floor.materialized("readings") == set()
+
+
 @pytest.mark.slow
 def test_a_command_is_shown_while_it_goes_and_its_lines_once(floor: Floor, reader: Shown) -> None:
     with command(floor) as kept:
