@@ -27,6 +27,24 @@ if TYPE_CHECKING:
 DAY = "2024-01-20"
 
 
+WAITING = """
+import time
+from pathlib import Path
+
+import phlo
+
+HERE = Path(__file__).resolve().parents[2] / "source"
+
+
+@phlo.ingestion(unique_key="id")
+def waiting(partition_date: str):
+    (HERE / "began").touch()
+    while not (HERE / "go").exists():
+        time.sleep(0.05)
+    yield {"id": 1}
+"""
+
+
 @dataclass
 class Floor:
     """What a test of runs works with."""
@@ -120,6 +138,11 @@ def floor_of(shop: Shop) -> Iterator[Floor]:
 def rows(count: int, value: int = 1) -> list[dict[str, Any]]:
     """Readings."""
     return [{"id": n, "value": value} for n in range(count)]
+
+
+def write_waiting(root: Path) -> None:
+    """Add an ingestion that touches ``source/began`` and goes on once there is ``source/go``."""
+    (root / "workflows" / "ingestion" / "slow.py").write_text(WAITING)
 
 
 def write_checks(root: Path, blocking: bool = True) -> None:

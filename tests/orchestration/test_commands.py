@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from dagster import AssetKey, DagsterEventType, EventRecordsFilter
-from floor import DAY, floor_of, rows, write_checks
+from floor import DAY, floor_of, rows, write_checks, write_waiting
 from server_process import Served, dagsters_own, served
 
 if TYPE_CHECKING:
@@ -21,22 +21,6 @@ if TYPE_CHECKING:
 
     Serve = Callable[[Shop], AbstractContextManager[Served]]
 
-SLOW = """
-import time
-from pathlib import Path
-
-import phlo
-
-HERE = Path(__file__).resolve().parents[2] / "source"
-
-
-@phlo.ingestion(unique_key="id")
-def waiting(partition_date: str):
-    (HERE / "began").touch()
-    while not (HERE / "go").exists():
-        time.sleep(0.05)
-    yield {"id": 1}
-"""
 TERMINATE = "mutation Stop($run: String!) { terminateRun(runId: $run) { __typename } }"
 
 pytestmark = pytest.mark.slow
@@ -54,7 +38,7 @@ def elsewhere(shop: Shop) -> AbstractContextManager[Served]:
 def test_a_command_is_in_the_ui_while_it_goes_and_its_partition_counts_when_it_is_published(
     shop: Shop, serve: Serve
 ) -> None:
-    (shop.root / "workflows" / "ingestion" / "slow.py").write_text(SLOW)
+    write_waiting(shop.root)
     shop.deliver(DAY, rows(3))
     shop.run("materialize", "readings", "--partition", DAY)  # before there is a server
     with serve(shop) as server:
@@ -82,7 +66,7 @@ def test_a_command_is_in_the_ui_while_it_goes_and_its_partition_counts_when_it_i
 
 
 def test_commands_that_do_not_succeed_are_in_the_ui_as_what_they_are(shop: Shop) -> None:
-    (shop.root / "workflows" / "ingestion" / "slow.py").write_text(SLOW)
+    write_waiting(shop.root)
     write_checks(shop.root)
     shop.deliver(DAY, [{"id": 7, "value": None}])
     with served(shop) as server:

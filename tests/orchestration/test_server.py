@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from dagster import DagsterRunStatus
-from floor import DAY, floor_of, rows
+from floor import DAY, floor_of, rows, write_waiting
 from server_process import served
 
 from phlo.errors import PortInUse, ServerRunning
@@ -22,23 +22,6 @@ from phlo.orchestration.workspace import workspace
 if TYPE_CHECKING:
     from floor import Floor
     from tests.conftest import Shop
-
-SLOW = """
-import time
-from pathlib import Path
-
-import phlo
-
-HERE = Path(__file__).resolve().parents[2] / "source"
-
-
-@phlo.ingestion(unique_key="id")
-def waiting(partition_date: str):
-    (HERE / "began").touch()
-    while not (HERE / "go").exists():
-        time.sleep(0.05)
-    yield {"id": 1}
-"""
 
 
 def test_a_port_that_is_taken_is_an_error_that_names_a_free_one(floor: Floor) -> None:
@@ -111,7 +94,7 @@ def test_a_file_that_stops_importing_is_said_and_costs_its_own_assets_alone(shop
 
 @pytest.mark.slow
 def test_a_run_that_is_terminated_in_the_ui_is_canceled_and_keeps_its_ref(shop: Shop) -> None:
-    (shop.root / "workflows" / "ingestion" / "slow.py").write_text(SLOW)
+    write_waiting(shop.root)
     with served(shop) as server:
         run_id = server.launch("waiting")
         server.wait((shop.root / "source" / "began").exists)
@@ -122,7 +105,7 @@ def test_a_run_that_is_terminated_in_the_ui_is_canceled_and_keeps_its_ref(shop: 
 
 @pytest.mark.slow
 def test_ctrl_c_ends_the_runs_that_are_going_and_they_keep_their_refs(shop: Shop) -> None:
-    (shop.root / "workflows" / "ingestion" / "slow.py").write_text(SLOW)
+    write_waiting(shop.root)
     with served(shop) as server:
         run_id = server.launch("waiting")
         server.wait((shop.root / "source" / "began").exists)
@@ -136,7 +119,7 @@ def test_ctrl_c_ends_the_runs_that_are_going_and_they_keep_their_refs(shop: Shop
 
 @pytest.mark.slow
 def test_ctrl_c_starts_nothing_of_the_queue_and_leaves_it_for_the_next_server(shop: Shop) -> None:
-    (shop.root / "workflows" / "ingestion" / "slow.py").write_text(SLOW)
+    write_waiting(shop.root)
     with served(shop) as server:
         first = server.launch("waiting")
         server.wait((shop.root / "source" / "began").exists)
@@ -152,7 +135,7 @@ def test_ctrl_c_starts_nothing_of_the_queue_and_leaves_it_for_the_next_server(sh
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_is_failed_at_once(shop: Shop) -> None:
-    (shop.root / "workflows" / "ingestion" / "slow.py").write_text(SLOW)
+    write_waiting(shop.root)
     with served(shop) as server:
         run_id = server.launch("waiting")
         server.wait((shop.root / "source" / "began").exists)
@@ -165,7 +148,7 @@ def test_a_run_that_is_killed_is_failed_at_once(shop: Shop) -> None:
 def test_a_server_that_is_killed_in_mid_run_settles_it_when_it_starts_again_and_the_next_run_is_right(
     shop: Shop,
 ) -> None:
-    (shop.root / "workflows" / "ingestion" / "slow.py").write_text(SLOW)
+    write_waiting(shop.root)
     with served(shop) as server:
         run_id = server.launch("waiting")
         server.wait((shop.root / "source" / "began").exists)
@@ -181,7 +164,7 @@ def test_a_server_that_is_killed_in_mid_run_settles_it_when_it_starts_again_and_
 
 @pytest.mark.slow
 def test_a_command_and_a_run_of_the_ui_on_one_table_wait_for_each_other_and_both_count(shop: Shop) -> None:
-    (shop.root / "workflows" / "ingestion" / "slow.py").write_text(SLOW)
+    write_waiting(shop.root)
     with served(shop) as server:
         run_id = server.launch("waiting")
         server.wait((shop.root / "source" / "began").exists)

@@ -20,7 +20,7 @@ import pyarrow as pa
 from phlo.engine.columns import known_columns
 from phlo.engine.define import define
 from phlo.engine.describe import answer, take_explain
-from phlo.engine.dialect import parse, tables_in, to_duckdb
+from phlo.engine.dialect import read_once, tables_in, tables_named, to_duckdb
 from phlo.engine.failure import explained, reading_views
 from phlo.engine.guard import check_read_only
 from phlo.engine.instance import Instance
@@ -78,7 +78,7 @@ class DuckDBEngine:
         if found is not None:
             return found
         explain, query = take_explain(sql)
-        tree = parse(query, dialect)
+        tree = read_once(query, dialect)
         check_read_only(tree)
         names = tables_in(tree)
         with self.connect() as con:
@@ -202,7 +202,7 @@ class DuckDBEngine:
                 detail=f"views read each other: {' → '.join([*above, known])}", where="change one of them"
             )
         if known in pin.views:
-            for inner in tables_in(parse(pin.views[known].sql, self.settings.dialect)):
+            for inner in tables_named(pin.views[known].sql, self.settings.dialect):
                 self._resolve(inner, pin, ordered, (*above, known))
         ordered[known] = None
 

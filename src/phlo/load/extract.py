@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from phlo.errors import AmbiguousResource, UnusableRows, nearest
 from phlo.load.source_errors import translate
-from phlo.redaction import redact
+from phlo.redaction import beginning
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 SHOWN = 60
 """Characters of what is no row that its error shows."""
-
-LOOKED_AT = 4_000
-"""Characters that are looked through for secrets before the rest is cut off: half a secret is not known as one."""
 
 PAGE = 5_000
 """Rows of a page made from rows that come one at a time."""
@@ -148,7 +145,7 @@ def _rows(item: Any, ingestion: Ingestion) -> Sequence[Mapping[str, Any]]:
 
 
 def _unusable(item: Any, ingestion: Ingestion) -> UnusableRows:
-    detail = f"`{redact(repr(item)[:LOOKED_AT])[:SHOWN]}`, a `{type(item).__name__}`, where a row (a dict) was expected"
+    detail = f"`{beginning(repr(item), SHOWN)}`, a `{type(item).__name__}`, where a row (a dict) was expected"
     return UnusableRows(asset=ingestion.table_name, detail=detail, function=ingestion.source)
 
 

@@ -18,7 +18,7 @@ from phlo.errors import (
     SourceUnavailable,
     SourceUnreachable,
 )
-from phlo.redaction import clean_url, redact
+from phlo.redaction import beginning, clean_url, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,7 +127,7 @@ def _malformed(error: BaseException, ingestion: Ingestion) -> PhloError | None:
     if not kinds & {"json.JSONDecodeError", "requests.JSONDecodeError", "simplejson.JSONDecodeError"}:
         return None
     document = str(getattr(error, "doc", "")).strip()
-    start = redact(document[:4_000])[:80].replace("\n", " ")
+    start = beginning(document, 80).replace("\n", " ")
     broken_off = getattr(error, "pos", 0) >= len(document) or "Unterminated" in str(error)
     detail = "it is empty" if not start else "it breaks off" if broken_off else f"it begins with `{start}…`"
     asked = _asked(error)

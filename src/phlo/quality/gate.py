@@ -73,9 +73,9 @@ def affected(changed: Iterable[str], pin: Pin, dialect: str) -> set[str]:
     found = set(changed)
     if not pin.views:
         return found
-    from phlo.engine.dialect import parse, tables_in
+    from phlo.engine.dialect import tables_named
 
-    reads = {name: set(tables_in(parse(view.sql, dialect))) for name, view in pin.views.items()}
+    reads = {name: set(tables_named(view.sql, dialect)) for name, view in pin.views.items()}
     while grown := {name for name, above in reads.items() if above & found} - found:
         found |= grown
     return found

@@ -18,7 +18,17 @@ from phlo.engine.dialect.rules import translate
 from phlo.engine.dialect.tables import tables_in, tables_named
 from phlo.engine.dialect.writer import write, write_as_read
 
-__all__ = ["MACROS", "Kind", "Tables", "known_functions", "parse", "tables_in", "tables_named", "to_duckdb"]
+__all__ = [
+    "MACROS",
+    "Kind",
+    "Tables",
+    "known_functions",
+    "parse",
+    "read_once",
+    "tables_in",
+    "tables_named",
+    "to_duckdb",
+]
 
 MACROS: str = macro_sql()
 """SQL that makes all macros on a DuckDB connection, each after those it calls."""
