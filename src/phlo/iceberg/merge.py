@@ -22,8 +22,8 @@ from phlo.errors import PhloError, WriteFailed
 from phlo.iceberg.commit import swap
 from phlo.iceberg.interrupts import StoppableConnection
 from phlo.iceberg.prune import key_range, may_hold
-from phlo.iceberg.rewrite import Rewriter, Survivors
-from phlo.iceberg.tables import Columns, plan, tasks_sql, within, within_sql
+from phlo.iceberg.rewrite import Rewrite, Rewriter
+from phlo.iceberg.tables import FILE, ROW, Columns, plan, tasks_sql, within, within_sql
 from phlo.iceberg.types import duckdb_type, quoted
 from phlo.protocols import Written
 
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from pyiceberg.table import FileScanTask, Table
 
     from phlo.iceberg.tables import Connection
-
-FILE = "phlo_file"
 
 
 @dataclass(frozen=True)
@@ -76,11 +74,10 @@ def merge(
         _probe(con, table, candidates, keys)
         inserted = total - _number(con, "SELECT count(DISTINCT row) FROM hits")
         _compare(con, table, _files(con, candidates, "hits"), keys)
-        touched = _files(con, candidates, "(FROM hits ANTI JOIN same USING (row))")
+        touched = _files(con, candidates, "gone")
         fresh = _count(con, "batch")
         if fresh:
-            rewriter = Rewriter(con, table, tasks, _survivors(con, candidates, keys))
-            swap(table, rewriter.rewrite(touched), conflicts)
+            swap(table, Rewriter(con, table, tasks, candidates).rewrite(touched), conflicts)
         return Written(inserted=inserted, updated=fresh - inserted, unchanged=total - fresh)
 
 
@@ -89,8 +86,7 @@ def append(table: Table, rows: pa.Table | pa.RecordBatchReader, *, limits: Limit
     with _staged(table, rows, limits) as con:
         total = _count(con, "batch")
         if total:
-            tasks = plan(table)
-            swap(table, Rewriter(con, table, tasks, _all).rewrite([]), AlwaysTrue())
+            swap(table, Rewriter(con, table, plan(table)).rewrite([]), AlwaysTrue())
         return Written(inserted=total)
 
 
@@ -104,23 +100,20 @@ def replace(
     """Put rows in the place of all rows, or of those of some ``partition_date``s, in one snapshot."""
     replaced = within_sql(partitions)
     with _staged(table, rows, limits) as con:
-        every = plan(table)
-        tasks = plan(table, partitions) if partitions else every
-        old = f"SELECT * FROM ({tasks_sql(table, tasks, Columns(table.schema()), con, FILE)}) WHERE {replaced}"
-        con.execute(f"CREATE TABLE hits AS SELECT {FILE}, count(*) AS n FROM ({old}) GROUP BY ALL")
-        total, removed = _count(con, "batch"), _number(con, "SELECT coalesce(sum(n), 0) FROM hits")
+        tasks = plan(table, partitions)
+        stored = tasks_sql(table, tasks, Columns(table.schema()), con, range(len(tasks)))
+        old = f"(SELECT * FROM ({stored}) WHERE {replaced})"
+        total, removed = _count(con, "batch"), _count(con, old)
         if total == removed and _same_rows(con, table, old):
             return Written(unchanged=total)
-        kept = f"({replaced}) IS NOT TRUE"
-        rewriter = Rewriter(con, table, every, lambda select, _: f"SELECT * FROM ({select}) WHERE {kept}")
-        swap(table, rewriter.rewrite(_files(con, tasks, "hits")), within(partitions))
+        swap(table, _replaced(con, table, tasks, old if partitions else ""), within(partitions))
         return Written(inserted=total, deleted=removed)
 
 
 def compact(table: Table, tasks: Sequence[FileScanTask], *, limits: Limits | None = None) -> None:
     """Write files of the current snapshot together, their rows as they are, in one snapshot."""
     with _staged(table, table.schema().as_arrow().empty_table(), limits) as con:
-        swap(table, Rewriter(con, table, tasks, _all).rewrite(tasks), AlwaysTrue())
+        swap(table, Rewriter(con, table, tasks).rewrite(tasks), AlwaysTrue())
 
 
 # ── the batch ────────────────────────────────────────────────────────────────────────────────────────────
@@ -206,17 +199,13 @@ def _dedupe(con: Connection, keys: Sequence[str], *, first: bool) -> None:
 
 def _probe(con: Connection, table: Table, tasks: Sequence[FileScanTask], keys: Sequence[str]) -> None:
     """Read just the keys of the files, and note in ``hits`` which batch rows are stored in which."""
-    stored = tasks_sql(table, tasks, Columns(table.schema().select(*keys)), con, FILE)
-    con.execute(
-        f"CREATE TABLE hits AS SELECT b.rowid AS row, s.{FILE} FROM ({stored}) s JOIN batch b ON {_on(con, keys)}"
-    )
+    stored = tasks_sql(table, tasks, Columns(table.schema().select(*keys)), con, range(len(tasks)))
+    places = f"b.rowid AS row, s.{FILE}, s.{ROW}"
+    con.execute(f"CREATE TABLE hits AS SELECT {places} FROM ({stored}) s JOIN batch b ON {_on(con, keys)}")
 
 
 def _compare(con: Connection, table: Table, tasks: Sequence[FileScanTask], keys: Sequence[str]) -> None:
-    """Note in ``same`` which batch rows are stored just so, and once; drop them from the batch.
-
-    The keys that the others replace are noted in ``replaced``, with the file that they are in.
-    """
+    """Drop from the batch what is stored just so, and once; note in ``gone`` the stored rows that the rest replaces."""
     content = [field.name for field in table.schema().fields if field.name not in SYSTEM_COLUMNS[1:]]
     same = [f"s.{quoted(name)} IS NOT DISTINCT FROM b.{quoted(name)}" for name in content if name not in keys]
     stored = tasks_sql(table, tasks, Columns(table.schema().select(*content)), con)
@@ -225,28 +214,16 @@ def _compare(con: Connection, table: Table, tasks: Sequence[FileScanTask], keys:
         f"WHERE {' AND '.join(same) or 'true'}"
     )
     con.execute("DELETE FROM same WHERE row IN (SELECT row FROM hits GROUP BY row HAVING count(*) > 1)")
-    con.execute(
-        f"CREATE TABLE replaced AS SELECT h.{FILE}, {', '.join(f'b.{quoted(key)}' for key in keys)} "
-        "FROM (FROM hits ANTI JOIN same USING (row)) h JOIN batch b ON b.rowid = h.row"
-    )
+    con.execute(f"CREATE TABLE gone AS SELECT {FILE}, {ROW} FROM hits ANTI JOIN same USING (row)")
     con.execute("DELETE FROM batch WHERE rowid IN (SELECT row FROM same)")
 
 
-def _survivors(con: Connection, candidates: Sequence[FileScanTask], keys: Sequence[str]) -> Survivors:
-    """Leave out of a file the keys that are replaced in it: to look for all of the batch's in each costs more."""
-    places = {task.file.file_path: place for place, task in enumerate(candidates)}
-    joined = _on(con, keys)
-
-    def survivors(select: str, tasks: Sequence[FileScanTask]) -> str:
-        files = [str(places[path]) for task in tasks if (path := task.file.file_path) in places]
-        gone = f"SELECT * FROM replaced WHERE {FILE} IN ({', '.join(files) or 'NULL'})"
-        return f"SELECT s.* FROM ({select}) s ANTI JOIN ({gone}) b ON {joined}"
-
-    return survivors
-
-
-def _all(select: str, _: Sequence[FileScanTask]) -> str:
-    return select
+def _replaced(con: Connection, table: Table, tasks: Sequence[FileScanTask], old: str) -> Rewrite:
+    """Write the batch, and what stays of the files that the ``old`` rows are in; without these, nothing stays."""
+    if not old:
+        return Rewrite([task.file for task in tasks], Rewriter(con, table, []).rewrite([]).new)
+    con.execute(f"CREATE TABLE gone AS SELECT {FILE}, {ROW} FROM {old}")
+    return Rewriter(con, table, plan(table), tasks).rewrite(_files(con, tasks, "gone"))
 
 
 def _on(con: Connection, keys: Sequence[str]) -> str:
@@ -265,9 +242,9 @@ def _same_rows(con: Connection, table: Table, old: str) -> bool:
     names = ", ".join(quoted(field.name) for field in table.schema().fields if field.name not in SYSTEM_COLUMNS[1:])
     sums = {
         con.execute(f"SELECT bit_xor(h), sum(h) FROM (SELECT hash({names}) AS h FROM {rows})").fetchall()[0]
-        for rows in ("batch", f"({old})")
+        for rows in ("batch", old)
     }
-    return len(sums) == 1 and not _count(con, f"(SELECT {names} FROM ({old}) EXCEPT ALL SELECT {names} FROM batch)")
+    return len(sums) == 1 and not _count(con, f"(SELECT {names} FROM {old} EXCEPT ALL SELECT {names} FROM batch)")
 
 
 def _files(con: Connection, tasks: Sequence[FileScanTask], rows: str) -> list[FileScanTask]:

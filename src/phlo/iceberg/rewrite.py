@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from phlo.iceberg.parquet import Partitioning, Writer, remove
-from phlo.iceberg.tables import Columns, tasks_sql
+from phlo.iceberg.tables import FILE, ROW, Columns, tasks_sql
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import FileScanTask, Table
     from pyiceberg.typedef import Record
@@ -32,18 +34,15 @@ class Rewrite:
     new: list[DataFile]
 
 
-Survivors = Callable[[str, "Sequence[FileScanTask]"], str]
-"""Makes of a SELECT of all rows of some files, and these files, one of the rows that are to stay."""
-
-
 @dataclass(frozen=True)
 class Rewriter:
-    """Writes the batch, and what is left of the files it changes."""
+    """Writes the batch, and what is left of the files it changes: the rows that are not in ``gone``."""
 
     con: Connection
     table: Table
     tasks: Sequence[FileScanTask]
-    survivors: Survivors
+    losing: Sequence[FileScanTask] = ()
+    """The files that ``gone`` numbers; in no others a row goes."""
 
     def rewrite(self, touched: Sequence[FileScanTask]) -> Rewrite:
         """Large files are written again one by one; small ones together with the new rows of their partition."""
@@ -79,7 +78,16 @@ class Rewriter:
         return Columns(self.table.schema())
 
     def _survivors(self, tasks: Sequence[FileScanTask]) -> str:
-        return self.survivors(tasks_sql(self.table, tasks, self._columns, self.con), tasks)
+        numbers = [self._numbers.get(task.file.file_path, -1) for task in tasks]
+        if max(numbers, default=-1) < 0:
+            return tasks_sql(self.table, tasks, self._columns, self.con)
+        rows = tasks_sql(self.table, tasks, self._columns, self.con, numbers)
+        gone = f"SELECT * FROM gone WHERE {FILE} IN ({', '.join(map(str, numbers))})"
+        return f"SELECT {self._columns.select} FROM ({rows}) ANTI JOIN ({gone}) USING ({FILE}, {ROW})"
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {task.file.file_path: number for number, task in enumerate(self.losing)}
 
     def _pool(self, foreign: Sequence[FileScanTask]) -> str:
         """New rows, and the survivors of files from before the table's partitioning changed."""

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 PARTITION_COLUMN = SYSTEM_COLUMNS[0]
 
+FILE, ROW = "phlo_file", "phlo_row"
+"""Where a stored row is: a number that the reader gives its file, and its place in it."""
+
 _WIDENINGS = {(ice.IntegerType, ice.LongType), (ice.FloatType, ice.DoubleType)}
 
 
@@ -144,25 +147,28 @@ def plan(table: Table, partitions: Sequence[date] = ()) -> list[FileScanTask]:
 
 
 def tasks_sql(
-    table: Table, tasks: Sequence[FileScanTask], columns: Columns, con: Connection | None = None, file: str = ""
+    table: Table,
+    tasks: Sequence[FileScanTask],
+    columns: Columns,
+    con: Connection | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> str:
-    """Return a SELECT over some planned files; ``file`` names a column with the position of a row's file in them."""
-    plain = [position for position, task in enumerate(tasks) if not needs_reader(table, task)]
+    """Return a SELECT over some planned files; with a number for each, also ``FILE`` and ``ROW`` of each row."""
     parts = [
-        f"SELECT {columns.select}{f', {position} AS {file}' if file else ''} "
+        f"SELECT {columns.select}{_place(numbers and numbers[place], 'rowid')} "
         f"FROM {_read_with_pyiceberg(table, task, columns, con)}"
-        for position, task in enumerate(tasks)
-        if position not in plain
+        for place, task in enumerate(tasks)
+        if needs_reader(table, task)
     ]
+    plain = [place for place, task in enumerate(tasks) if not needs_reader(table, task)]
     if plain:
-        # file_index is DuckDB's virtual column: the position in its own list of files.
-        extra = f", {plain}[CAST(file_index AS BIGINT) + 1] AS {file}" if file else ""
-        parts.append(
-            f"SELECT {columns.select}{extra} FROM {_read_parquet([tasks[position] for position in plain], columns)}"
-        )
+        # file_index and file_row_number are DuckDB's virtual columns: places in its own list of files, and in a file.
+        file = numbers and f"{[numbers[place] for place in plain]}[CAST(file_index AS BIGINT) + 1]"
+        files = _read_parquet([tasks[place] for place in plain], columns)
+        parts.append(f"SELECT {columns.select}{_place(file, 'file_row_number')} FROM {files}")
     if not parts:
-        extra = f", CAST(NULL AS BIGINT) AS {file}" if file else ""
-        return f"SELECT {columns.nulls}{extra} WHERE false"
+        null = "CAST(NULL AS BIGINT)"
+        return f"SELECT {columns.nulls}{_place(None if numbers is None else null, null)} WHERE false"
     return " UNION ALL ".join(parts)
 
 
@@ -204,6 +210,10 @@ def as_pattern(path: str) -> str:
     '/lake/data[[]1]/a.parquet'
     """
     return re.sub(r"([\[*?])", r"[\1]", path)
+
+
+def _place(file: object, row: str) -> str:
+    return "" if file is None else f", {file} AS {FILE}, {row} AS {ROW}"
 
 
 def _read_parquet(tasks: Sequence[FileScanTask], columns: Columns) -> str:
