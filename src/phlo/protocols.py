@@ -138,7 +138,7 @@ class Catalog(Protocol):
     """The folder or bucket below which all tables' files are."""
 
     def refs(self) -> list[Ref]:
-        """List the refs other than main, newest first."""
+        """List the refs other than main, newest first; an open one whose run holds no live lease has died."""
 
     def ref(self, name: str) -> Ref:
         """Return one ref, or raise ``UnknownRef`` with the nearest names."""
@@ -153,7 +153,7 @@ class Catalog(Protocol):
         """Let a run that resumes a failed one go on with its ref, from the base it has."""
 
     def reap(self) -> list[Ref]:
-        """Keep open refs whose run holds no live lease any more as failed: their process died."""
+        """Keep the refs of runs that died as failed."""
 
     def prune(self, *, keep: int, days: int) -> list[Ref]:
         """Drop failed refs beyond the newest ``keep`` of each selection, and those older than ``days``."""
@@ -209,7 +209,11 @@ class Catalog(Protocol):
         """What the ref changed against the state it branched from (base main), or against another ref's state."""
 
     def publish(self, ref: str, *, force: bool = False) -> Publish:
-        """Move main to the ref in one transaction, or raise ``PublishConflict`` and change nothing."""
+        """Move main to the ref in one transaction, or raise ``PublishConflict`` and change nothing.
+
+        What a run that failed or died has left is ``PublishBlocked`` without ``force``; one that goes on in another
+        process is ``RunGoesOn``.
+        """
 
     def publishes(self, limit: int | None = None, *, run_id: str | None = None) -> list[Publish]:
         """The publish log, newest first; with ``run_id`` that run's: a resumed run sees whether it had published."""

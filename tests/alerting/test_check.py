@@ -237,10 +237,11 @@ def test_maintenance_and_an_undo_do_not_make_data_fresh(shop: Shop) -> None:
         assert shop.call("materialize", "readings", "--partition", day).code == 0
     first, second = (each.at for each in reversed(lake.catalog.publishes()))
     assert lake.catalog.newest()["raw.readings"].at == second
-    lake.catalog.create_ref("maintain-1", run_id="maintain-1")
-    with lake.catalog.load("raw.readings", "maintain-1").transaction() as change:
-        change.set_properties(tidied="yes")
-    lake.catalog.publish("maintain-1")
+    with lake.catalog.lease(["raw.readings"], "maintain-1"):
+        lake.catalog.create_ref("maintain-1", run_id="maintain-1")
+        with lake.catalog.load("raw.readings", "maintain-1").transaction() as change:
+            change.set_properties(tidied="yes")
+        lake.catalog.publish("maintain-1")
     assert lake.catalog.newest()["raw.readings"].at == second
     lake.catalog.undo(2)
     newest = lake.catalog.newest()["raw.readings"]

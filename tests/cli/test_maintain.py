@@ -61,10 +61,11 @@ def test_journals_and_staging_beyond_retention_go(shop: Shop) -> None:
 def test_an_undo_that_names_no_publish_passes_over_maintenance(shop: Shop) -> None:
     load(shop)
     catalog = open_lake(shop.root).catalog
-    catalog.create_ref("maintain-1", run_id="maintain-1")
-    with catalog.load("raw.readings", "maintain-1").transaction() as change:
-        change.set_properties(tidied="yes")
-    assert catalog.publish("maintain-1").seq == 3
+    with catalog.lease(["raw.readings"], "maintain-1"):
+        catalog.create_ref("maintain-1", run_id="maintain-1")
+        with catalog.load("raw.readings", "maintain-1").transaction() as change:
+            change.set_properties(tidied="yes")
+        assert catalog.publish("maintain-1").seq == 3
     shown = shop.call("undo", "--dry-run").out
     assert [line.split()[0] for line in shown.splitlines()[3:]] == ["3", "2"]
     assert shop.call("undo", "--yes").code == 0
@@ -78,8 +79,10 @@ def test_a_ref_whose_process_is_gone_is_listed_as_such(shop: Shop) -> None:
         catalog.create_ref("run-alive", run_id="alive")
         listed = {line.split()[0]: line.split()[1] for line in shop.call("ref", "list").out.splitlines()[2:]}
         shown = shop.call("status").out
+        refused = shop.call("ref", "publish", "run-alive", "--yes", "--force")
+    assert (refused.code, "error[run-goes-on]" in refused.err) == (1, True)
     assert listed == {"run-alive": "open", "run-dead": "died"}
-    assert "run-dead: died, just now: its process ended without a word" in shown
+    assert "run-dead: died, just now: its process ended before the run did" in shown
 
 
 def test_the_ref_of_a_run_that_died_is_published_by_force_alone(shop: Shop) -> None:

@@ -61,8 +61,9 @@ def test_a_ref_begins_as_main_is_and_then_goes_its_own_way(
 def test_a_ref_knows_its_run_and_what_it_branched_from(catalog: SqlRefCatalog, published: Any) -> None:
     published("raw.g", [1], "run-1")
     before = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
-    made = catalog.create_ref("run-2", run_id="2", selection="raw.g")
-    assert made == catalog.ref("run-2") == catalog.refs()[0]
+    with catalog.lease(["raw.g"], "2"):
+        made = catalog.create_ref("run-2", run_id="2", selection="raw.g")
+        assert made == catalog.ref("run-2") == catalog.refs()[0]
     assert (made.state, made.run_id, made.selection, made.base_seq, made.reason, made.blocked) == (
         "open", "2", "raw.g", 1, "", False,
     )  # fmt: skip

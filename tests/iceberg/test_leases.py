@@ -80,7 +80,11 @@ def test_a_lease_is_free_after_an_error_too(catalog: SqlRefCatalog) -> None:
 
 def test_a_lease_on_nothing_waits_for_nobody(catalog: SqlRefCatalog) -> None:
     with catalog.lease(["raw.g"], "1"), catalog.lease([], "2", wait=False):
-        assert rows(catalog) == {"raw.g": "1"}
+        assert catalog.live_runs() == {"1", "2"}
+        catalog.create_ref("run-2", run_id="2")
+        assert catalog.reap() == []
+        assert catalog.publish("run-2").run_id == "2"
+    assert rows(catalog) == {}
 
 
 def test_only_tables_can_be_leased(catalog: SqlRefCatalog) -> None:
@@ -191,9 +195,10 @@ def test_a_run_that_lost_its_lease_notices_at_publish(catalog: SqlRefCatalog, wr
         with pytest.raises(LeaseLost, match=r"1 no longer holds the lease on `raw.h`"):
             catalog.publish("run-1")
         assert catalog.publishes() == []
-        catalog.create_ref("run-2", run_id="2")
-        assert catalog.publish("run-2").seq == 1  # nobody's business but run 1's
-    assert catalog.publish("run-1").seq == 2
+        catalog.create_ref("dev-ann")
+        assert catalog.publish("dev-ann").seq == 1  # nobody's business but run 1's
+    with catalog.lease(["raw.g", "raw.h"], "1"):
+        assert catalog.publish("run-1").seq == 2
 
 
 def test_many_runs_that_want_the_same_tables_take_turns(

@@ -69,7 +69,7 @@ class CatalogMachine(RuleBasedStateMachine):
     @rule(ref=REFS)
     def branch(self, ref: str) -> None:
         if ref not in self.branches:
-            self.catalog.create_ref(ref, run_id=ref)
+            self.catalog.create_ref(ref)
             self.branches[ref] = Branch(dict(self.states[-1]), dict(self.states[-1]))
 
     @rule(ref=REFS)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
-from phlo.errors import NothingPublished, PublishBlocked, PublishConflict, UnknownPublish, UnknownRef
+from phlo.errors import NothingPublished, PublishBlocked, PublishConflict, RunGoesOn, UnknownPublish, UnknownRef
 from phlo.iceberg import publishes
 from phlo.protocols import MAIN, Load, View
 
@@ -44,11 +44,12 @@ def test_a_publish_moves_tables_and_views_at_once_and_drops_the_ref(
 
 
 def test_the_log_tells_what_publish_returned(catalog: SqlRefCatalog, write: Any) -> None:
-    catalog.create_ref("run-1", run_id="1")
-    write("raw.g", [1], "run-1")
-    catalog.record_load("run-1", Load("raw.g", "2024-01-01", "l1", 5, 1, 0, 3, 1))
-    before = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
-    published = catalog.publish("run-1")
+    with catalog.lease(["raw.g"], "1"):
+        catalog.create_ref("run-1", run_id="1")
+        write("raw.g", [1], "run-1")
+        catalog.record_load("run-1", Load("raw.g", "2024-01-01", "l1", 5, 1, 0, 3, 1))
+        before = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
+        published = catalog.publish("run-1")
     assert catalog.publishes() == [published]
     assert (published.seq, published.run_id, published.ref, published.forced, published.restores) == (
         1,
@@ -61,11 +62,35 @@ def test_the_log_tells_what_publish_returned(catalog: SqlRefCatalog, write: Any)
     assert before < published.at < before + dt.timedelta(minutes=2)
 
 
+def test_what_a_run_that_died_has_left_is_published_by_force_alone(catalog: SqlRefCatalog, write: Any) -> None:
+    catalog.create_ref("run-1", run_id="1")
+    write("raw.g", [1], "run-1")
+    with pytest.raises(PublishBlocked, match="its process ended before the run did"):
+        catalog.publish("run-1")
+    assert (catalog.publishes(), catalog.ref("run-1").state) == ([], "died")
+    assert catalog.publish("run-1", force=True).forced
+    assert [publish.forced for publish in catalog.publishes()] == [True]
+
+
+def test_nobody_else_publishes_the_ref_of_a_run_that_goes_on(
+    catalog: SqlRefCatalog, second: SqlRefCatalog, write: Any
+) -> None:
+    with catalog.lease(["raw.g"], "1"):
+        catalog.create_ref("run-1", run_id="1")
+        write("raw.g", [1], "run-1")
+        for force in (False, True):
+            with pytest.raises(RunGoesOn, match="its run goes on"):
+                second.publish("run-1", force=force)
+        assert catalog.publishes() == []
+        assert not catalog.publish("run-1").forced
+
+
 def test_the_log_is_newest_first_and_can_be_cut_or_asked_for_a_run(catalog: SqlRefCatalog) -> None:
     for n in range(5):
-        catalog.create_ref(f"run-{n}", run_id=str(n))
-        catalog.record_load(f"run-{n}", Load("raw.g", f"2024-01-0{n + 1}", f"l{n}"))
-        catalog.publish(f"run-{n}")
+        with catalog.lease(["raw.g"], str(n)):
+            catalog.create_ref(f"run-{n}", run_id=str(n))
+            catalog.record_load(f"run-{n}", Load("raw.g", f"2024-01-0{n + 1}", f"l{n}"))
+            catalog.publish(f"run-{n}")
     assert [publish.seq for publish in catalog.publishes()] == [5, 4, 3, 2, 1]
     assert [publish.seq for publish in catalog.publishes(2)] == [5, 4]
     (found,) = catalog.publishes(run_id="2")

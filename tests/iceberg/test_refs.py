@@ -51,6 +51,8 @@ def test_an_open_ref_whose_run_holds_no_lease_is_reaped(catalog: SqlRefCatalog, 
     with catalog.lease(["raw.g"], "living"):
         catalog.create_ref("living", run_id="living")
         assert catalog.live_runs() == {"living"}
+        states = {ref.name: ref.state for ref in second.refs()}
+        assert states == {"dead": "died", "dev-ann": "open", "failed": "failed", "living": "open"}
         (reaped,) = second.reap()
         assert (reaped.name, reaped.state) == ("dead", "failed")
         assert "process ended" in reaped.reason
@@ -65,8 +67,9 @@ def test_a_failed_ref_that_is_reopened_keeps_its_base_and_may_be_published(catal
     catalog.create_ref("run-1", run_id="1", selection="x")
     catalog.fail_ref("run-1", "it failed", blocked=True)
     catalog.reopen_ref("run-1")
-    ref = catalog.ref("run-1")
-    assert (ref.state, ref.reason, ref.blocked, ref.run_id) == ("open", "", False, "1")
-    assert catalog.publish("run-1").ref == "run-1"
+    with catalog.lease(["raw.g"], "1"):
+        ref = catalog.ref("run-1")
+        assert (ref.state, ref.reason, ref.blocked, ref.run_id) == ("open", "", False, "1")
+        assert catalog.publish("run-1").ref == "run-1"
     with pytest.raises(UnknownRef):
         catalog.reopen_ref("run-1")

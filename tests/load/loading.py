@@ -65,9 +65,10 @@ class Lake:
 
     def load(self, run: str, what: Ingestion, *days: dt.date | None) -> list[Loaded]:
         """One whole run: open, load, publish."""
-        self.open(run)
-        loads = self.write(what, *days)
-        self.catalog.publish(self.ref)
+        with self.catalog.lease([what.table], run):
+            self.open(run)
+            loads = self.write(what, *days)
+            self.catalog.publish(self.ref)
         return loads
 
     def rows(self, name: str, *columns: str, ref: str | None = None) -> list[tuple[Any, ...]]:

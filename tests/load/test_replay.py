@@ -39,10 +39,11 @@ def mended(what: Ingestion) -> Ingestion:
 
 
 def replay(lake: Lake, run: str, what: Ingestion, partition: dt.date | None = None) -> Replayed:
-    lake.open(run)
-    folder = lake.folder / "staging" / run
-    done = Replay(what, lake.engine, lake.catalog, lake.ref, run, folder)(SilentReporter(), partition)
-    lake.catalog.publish(lake.ref)
+    with lake.catalog.lease([what.table], run):
+        lake.open(run)
+        folder = lake.folder / "staging" / run
+        done = Replay(what, lake.engine, lake.catalog, lake.ref, run, folder)(SilentReporter(), partition)
+        lake.catalog.publish(lake.ref)
     return done
 
 

@@ -136,7 +136,7 @@ def _catalog(project: Project) -> Finding:
 
     try:
         catalog = open_lake(project).catalog
-        pin, failed = catalog.pin(), [ref for ref in catalog.refs() if ref.state == "failed"]
+        pin, failed = catalog.pin(), [ref for ref in catalog.refs() if ref.state != "open"]
     except (PhloError, OSError) as error:
         return _failed("catalog", error)
     detail = ", ".join(

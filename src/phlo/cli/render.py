@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from phlo.profiles import Lake
     from phlo.project import Project
-    from phlo.protocols import Catalog, Ref
 
 
 FEW = 10
@@ -36,18 +35,6 @@ def current_lake() -> Lake:
     from phlo.profiles import open_lake
 
     return open_lake(current_project())
-
-
-def standing(catalog: Catalog) -> list[Ref]:
-    """List the refs besides main as they stand: one whose run's process is gone has died, whether marked or not."""
-    refs, alive = catalog.refs(), catalog.live_runs()
-    gone = "its process ended without a word; the next run marks it as failed"
-    return [
-        dataclasses.replace(ref, state="died", reason=gone)
-        if ref.state == "open" and ref.run_id and ref.run_id not in alive
-        else ref
-        for ref in refs
-    ]
 
 
 def confirm(question: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from phlo.cli.render import ago, current_lake, dump, plural, standing, table
+from phlo.cli.render import ago, current_lake, dump, plural, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ class Asset:
 def status(as_json: bool) -> None:
     """Show every table: its last run, when it was published, its checks; and the refs that are open or failed."""
     lake, now = current_lake(), dt.datetime.now(dt.UTC)
-    (assets, tests), refs = read_status(lake, now), standing(lake.catalog)
+    (assets, tests), refs = read_status(lake, now), lake.catalog.refs()
     if as_json:
         click.echo(dump({"assets": assets, "failing_tests": tests, "refs": refs}))
     elif not assets and not refs:

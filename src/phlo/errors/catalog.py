@@ -125,6 +125,14 @@ class PublishBlocked(CatalogError):
     hint = "`phlo ref diff {ref}` shows what it changed; `phlo ref publish {ref} --force` publishes it as it is"
 
 
+class RunGoesOn(CatalogError):
+    """A ref whose run is not done yet."""
+
+    code = "run-goes-on"
+    message = "`{ref}` can not be published: its run goes on (host {host}, pid {pid}, since {since})"
+    hint = "it publishes by itself when it is done"
+
+
 class UnknownPublish(CatalogError):
     """A publish that the log does not have."""
 

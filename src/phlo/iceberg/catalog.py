@@ -59,12 +59,12 @@ class SqlRefCatalog:
     def refs(self) -> list[Ref]:
         """List the refs other than main, newest first."""
         with self.database.read() as connection:
-            return refs.all_refs(connection)
+            return refs.standing(connection, refs.all_refs(connection))
 
     def ref(self, name: str) -> Ref:
         """Return one ref, or raise ``UnknownRef`` with the nearest names."""
         with self.database.read() as connection:
-            return refs.find(connection, name)
+            return refs.standing(connection, [refs.find(connection, name)])[0]
 
     def create_ref(self, name: str, *, run_id: str = "", selection: str = "") -> Ref:
         """Branch off main: copy every pointer and remember it as the base."""
@@ -87,7 +87,7 @@ class SqlRefCatalog:
             refs.reopen(connection, name)
 
     def reap(self) -> list[Ref]:
-        """Keep open refs whose run holds no live lease any more as failed: their process died."""
+        """Keep the refs of runs that died as failed."""
         with self.database.write() as connection:
             return refs.reap(connection)
 
@@ -209,7 +209,11 @@ class SqlRefCatalog:
             return [states.shown(change) for change in changes]
 
     def publish(self, ref: str, *, force: bool = False) -> Publish:
-        """Move main to the ref in one transaction, or raise ``PublishConflict`` and change nothing."""
+        """Move main to the ref in one transaction, or raise ``PublishConflict`` and change nothing.
+
+        What a run that failed or died has left is ``PublishBlocked`` without ``force``; one that goes on in another
+        process is ``RunGoesOn``.
+        """
         changed = {change.name: change.after for change in self.diff(ref) if change.kind == "table" and change.after}
         files.make_durable(changed, self.ref(ref).created_at)
         with self.database.write() as connection:

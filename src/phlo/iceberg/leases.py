@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from phlo.errors import CatalogError, LeaseLost, TableLeased
+from phlo.errors import CatalogError, LeaseLost, RunGoesOn, TableLeased
 from phlo.iceberg import layout
 from phlo.iceberg.database import hold, now
 from phlo.iceberg.names import split
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 HEARTBEAT_SECONDS = 10.0
 EXPIRY_SECONDS = 60
 POLL_SECONDS = 0.25
+
+NO_TABLE = "no table: "
+"""What the lease of a run that writes no table begins with, instead of a table's name."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,12 @@ class Leases:
             self._unreleased.discard(token)
 
     def check(self, connection: Connection, ref: Ref) -> None:
-        """Raise ``LeaseLost`` if a lease that this process took for the ref's run is no longer its own."""
+        """Raise what keeps the ref from its publish: its run goes on elsewhere, or lost a lease that it took here."""
+        held = {run_id for run_id, _ in self._held.values()}
+        if ref.state == "open" and ref.run_id not in held:
+            for holder in _holders(connection):
+                if holder.run_id == ref.run_id and _alive(holder, now(connection)):
+                    raise RunGoesOn(ref=ref.name, host=holder.host, pid=holder.pid, since=holder.since)
         for token, (run_id, tables) in list(self._held.items()):
             row = layout.leases.c
             kept: list[str] = list(connection.scalars(select(row.table_name).where(row.token == token)))
@@ -135,12 +143,16 @@ class Leases:
             held, moment = _holders(connection, tables), now(connection)
             if holder := self._first_living(held, moment):
                 return holder
-            row = layout.leases.c
-            connection.execute(layout.leases.delete().where(row.table_name.in_([dead.table_name for dead in held])))
+            gone = [each.table_name for each in held] + [
+                each.table_name
+                for each in _holders(connection)
+                if each.table_name.startswith(NO_TABLE) and not _alive(each, moment)
+            ]
+            connection.execute(layout.leases.delete().where(layout.leases.c.table_name.in_(gone)))
             mine = {"token": token, "run_id": run_id, "host": socket.gethostname(), "pid": os.getpid()}
             mine |= {"process": process(os.getpid()), "since": moment, "heartbeat_at": moment}
-            if tables:
-                connection.execute(layout.leases.insert(), [{"table_name": name, **mine} for name in tables])
+            names = tables or [f"{NO_TABLE}{token}"]  # a run that writes none goes on all the same
+            connection.execute(layout.leases.insert(), [{"table_name": name, **mine} for name in names])
         return None
 
     def _beat(self, token: str, stop: threading.Event) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def publish(connection: Connection, name: str, *, force: bool) -> Publish:
     """Move main to a ref, if all that the ref read and wrote is still on main as it was."""
     hold(connection, "main")
-    ref = refs.find(connection, name, lock=True)
+    (ref,) = refs.standing(connection, [refs.find(connection, name, lock=True)])
     if ref.blocked and not force:
         raise PublishBlocked(ref=name, reason=ref.reason or "a blocking check failed")
     base, main = states.base(connection, name), states.current(connection, MAIN, lock=True)

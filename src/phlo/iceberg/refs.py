@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,15 @@ from phlo.iceberg.names import check_ref_name, split
 from phlo.protocols import MAIN, Ref
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection
 
     from phlo.iceberg.states import Entry, Kind
+
+
+DIED = "its process ended before the run did"
+"""Why the ref of a run that died is kept."""
 
 
 def all_refs(connection: Connection) -> list[Ref]:
@@ -106,13 +111,26 @@ def drop(connection: Connection, name: str) -> None:
     connection.execute(layout.refs.delete().where(layout.refs.c.name == name))
 
 
+def standing(connection: Connection, found: Sequence[Ref]) -> list[Ref]:
+    """Tell which of the refs are of runs that died: those that are open and whose run holds no lease any more.
+
+    What such a run has left is like what a failed one has: publishing it takes force.
+    """
+    opened = any(ref.state == "open" and ref.run_id for ref in found)
+    alive = live_runs(connection) if opened else set()  # after the refs: a run leases before it opens its ref
+    return [
+        replace(ref, state="died", reason=DIED, blocked=True)
+        if ref.state == "open" and ref.run_id and ref.run_id not in alive
+        else ref
+        for ref in found
+    ]
+
+
 def reap(connection: Connection) -> list[Ref]:
-    """Mark the open refs of runs as failed whose run holds no lease."""
-    opened = [ref for ref in all_refs(connection) if ref.state == "open" and ref.run_id]
-    alive = live_runs(connection)  # read after the refs: a run leases before it opens its ref
-    dead = [ref for ref in opened if ref.run_id not in alive]
+    """Mark the refs of runs that died as failed."""
+    dead = [ref for ref in standing(connection, all_refs(connection)) if ref.state == "died"]
     for ref in dead:
-        fail(connection, ref.name, "its process ended before the run did", blocked=True)
+        fail(connection, ref.name, ref.reason, blocked=True)
     return [find(connection, ref.name) for ref in dead]
 
 
