@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from phlo.iceberg import rewrite
+from phlo.iceberg import rewrite, small_files
 from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.iceberg.merge import append, merge, replace
 from phlo.iceberg.tables import evolve, scan_sql
@@ -171,11 +171,12 @@ def contents(table: Table) -> Counter[str]:
 
 
 def run(
-    folder: Path, delete_rows: DeleteRows, partition_by: str, keys: Sequence[str], steps: list[Any], small: bool
+    folder: Path, delete_rows: DeleteRows, partition_by: str, keys: Sequence[str], steps: list[Any], files: str
 ) -> None:
     lake = Lake(folder / uuid.uuid4().hex, partition_by, keys, delete_rows)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rewrite, "SMALL_FILE", rewrite.SMALL_FILE if small else 0)
+        patch.setattr(rewrite, "SMALL_FILE", 0 if files == "large" else rewrite.SMALL_FILE)
+        patch.setattr(small_files, "MOST_STORED", 0 if files == "through DuckDB" else small_files.MOST_STORED)
         for load, (step, given_, how) in enumerate(steps, 1):
             lake.step(step, given_, how, load)
             lake.check()
@@ -186,7 +187,7 @@ SEQUENCES = given(
     partition_by=st.sampled_from(PARTITIONINGS),
     keys=st.sampled_from([["_id"], ["_id", "partition_date"]]),
     steps=st.lists(STEPS, max_size=8),
-    small=st.booleans(),
+    files=st.sampled_from(["through Arrow", "through DuckDB", "large"]),
 )
 UNHURRIED = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 
@@ -194,15 +195,15 @@ UNHURRIED = {"deadline": None, "suppress_health_check": [HealthCheck.function_sc
 @settings(max_examples=8, **UNHURRIED)  # type: ignore[arg-type]
 @SEQUENCES
 def test_any_short_sequence_is_what_a_list_of_rows_would_be(
-    tmp_path: Path, delete_rows: DeleteRows, partition_by: str, keys: list[str], steps: list[Any], small: bool
+    tmp_path: Path, delete_rows: DeleteRows, partition_by: str, keys: list[str], steps: list[Any], files: str
 ) -> None:
-    run(tmp_path, delete_rows, partition_by, keys, steps, small)
+    run(tmp_path, delete_rows, partition_by, keys, steps, files)
 
 
 @pytest.mark.slow
 @settings(max_examples=60, **UNHURRIED)  # type: ignore[arg-type]
 @SEQUENCES
 def test_any_of_many_sequences_is_what_a_list_of_rows_would_be(
-    tmp_path: Path, delete_rows: DeleteRows, partition_by: str, keys: list[str], steps: list[Any], small: bool
+    tmp_path: Path, delete_rows: DeleteRows, partition_by: str, keys: list[str], steps: list[Any], files: str
 ) -> None:
-    run(tmp_path, delete_rows, partition_by, keys, steps, small)
+    run(tmp_path, delete_rows, partition_by, keys, steps, files)

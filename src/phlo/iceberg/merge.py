@@ -2,9 +2,9 @@
 
     stage → dedupe → prune → probe → compare → rewrite → commit
 
-A batch is staged in a DuckDB database of its own, which spills to disk past its memory limit; no table passes
-through Python. Stored rows that the batch repeats are left alone, and where nothing changes there is no snapshot.
-PyIceberg commits with compare-and-swap: a concurrent commit surfaces as ``CommitFailedException``.
+A batch is staged in a DuckDB database of its own, which spills to disk past its memory limit; of the table only small
+files pass through memory as a whole. Stored rows that the batch repeats are left alone, and where nothing changes there
+is no snapshot. PyIceberg commits with compare-and-swap: a concurrent commit surfaces as ``CommitFailedException``.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
+from uuid import uuid4
 
 import pyarrow.parquet as pq
 from pyiceberg import types as ice
@@ -22,13 +23,14 @@ from pyiceberg.schema import Schema, sanitize_column_names
 from pyiceberg.transforms import DayTransform, IdentityTransform, MonthTransform, Transform, YearTransform
 from pyiceberg.typedef import Record
 
-from phlo.errors import UnsupportedPartitioning
+from phlo.errors import UnsupportedPartitioning, WriteFailed
 from phlo.iceberg.tables import Connection, local_path
 from phlo.iceberg.types import literal, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pyarrow as pa
     from pyiceberg.partitioning import PartitionField
     from pyiceberg.table import Table
 
@@ -53,12 +55,11 @@ class Partitioning:
         """Read it off the table's spec; raise ``UnsupportedPartitioning`` for transforms Phlo does not write."""
         return cls(tuple(_expression(table, field) for field in table.spec().fields))
 
-    def values(self, con: Connection, relation: str) -> list[Record]:
-        """List the partitions that the rows of a relation belong to."""
-        if not self.expressions:
-            return [Record()]
-        rows = con.execute(f"SELECT DISTINCT {', '.join(self.expressions)} FROM {relation} ORDER BY ALL").fetchall()
-        return [Record(*row) for row in rows]
+    def counts(self, con: Connection, relation: str) -> dict[Record, int]:
+        """Count the rows of a relation by the partition that they belong to, in the partitions' order."""
+        columns = ", ".join([*self.expressions, "count(*) AS n"])
+        rows = con.execute(f"SELECT {columns} FROM {relation} GROUP BY ALL ORDER BY ALL").fetchall()
+        return {Record(*values): count for *values, count in rows}
 
     def condition(self, partition: Record) -> str:
         """Return the condition for a row to belong to a partition."""
@@ -81,9 +82,9 @@ class Writer:
         folder = _folder(self.table, partition)
         folder.mkdir(parents=True, exist_ok=True)
         rows, paths = self.con.execute(
-            f"COPY (SELECT {self._select} FROM ({select})) TO {literal(str(folder))} (FORMAT parquet, "
+            f"COPY (SELECT {self.select} FROM ({select})) TO {literal(str(folder))} (FORMAT parquet, "
             f"COMPRESSION zstd, COMPRESSION_LEVEL {ZSTD_LEVEL}, ROW_GROUP_SIZE {ROW_GROUP}, "
-            f"FIELD_IDS {_field_ids(self._schema.fields)}, FILE_SIZE_BYTES {FILE_BYTES}, "
+            f"FIELD_IDS {_field_ids(self.schema.fields)}, FILE_SIZE_BYTES {FILE_BYTES}, "
             f"FILENAME_PATTERN '{{uuid}}', APPEND true, RETURN_FILES true)"
         ).fetchall()[0]
         if not rows:
@@ -91,21 +92,45 @@ class Writer:
             return []
         return [self._describe(path, partition) for path in paths]
 
+    def write_arrow(self, rows: pa.Table, partition: Record, dictionaries: Sequence[str] = ()) -> list[DataFile]:
+        """Write rows that have the columns of ``schema``, without NaN, into one file; no rows make no file."""
+        if not rows.num_rows:
+            return []
+        folder = _folder(self.table, partition)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = str(folder / f"{uuid4()}.parquet")
+        try:
+            pq.write_table(
+                rows,
+                path,
+                row_group_size=ROW_GROUP,
+                compression="zstd",
+                compression_level=ZSTD_LEVEL,
+                use_dictionary=list(dictionaries),
+                store_schema=False,
+                store_decimal_as_integer=True,
+            )
+        except OSError as error:
+            remove([path])
+            raise WriteFailed(table=".".join(self.table.name()), detail=str(error)) from error
+        return [self._describe(path, partition)]
+
     @cached_property
-    def _schema(self) -> Schema:
+    def schema(self) -> Schema:
         """The names in the file: Avro's rules, which other Iceberg readers expect; the ids are what counts."""
         schema = self.table.schema()
         fields = zip(schema.fields, sanitize_column_names(schema).fields, strict=True)
         return Schema(*(ice.NestedField(field.field_id, other.name, field.field_type) for field, other in fields))
 
     @cached_property
-    def _select(self) -> str:
-        names = zip(self.table.schema().fields, self._schema.fields, strict=True)
+    def select(self) -> str:
+        """The table's columns under these names."""
+        names = zip(self.table.schema().fields, self.schema.fields, strict=True)
         return ", ".join(f"{quoted(field.name)} AS {quoted(stored.name)}" for field, stored in names)
 
     @cached_property
     def _ids(self) -> dict[str, int]:
-        return parquet_path_to_id_mapping(self._schema)
+        return parquet_path_to_id_mapping(self.schema)
 
     @cached_property
     def _plan(self) -> dict[int, StatisticsCollector]:

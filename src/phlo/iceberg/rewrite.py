@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from phlo.iceberg.parquet import Partitioning, Writer, remove
+from phlo.iceberg.small_files import SmallFiles
 from phlo.iceberg.tables import FILE, ROW, Columns, tasks_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import FileScanTask, Table
@@ -50,40 +52,60 @@ class Rewriter:
         pool = self._pool([task for task in touched if task.file.spec_id != spec_id])
         ours = [task for task in touched if task.file.spec_id == spec_id]
         large = [task for task in ours if task.file.file_size_in_bytes >= SMALL_FILE]
-        selects = [(self._survivors([task]), task.file.partition) for task in large]
         small = [task for task in ours if task.file.file_size_in_bytes < SMALL_FILE]
-        partitioning = Partitioning.of(self.table)
-        partitions = dict.fromkeys([*partitioning.values(self.con, pool), *(task.file.partition for task in small)])
-        folded = self._foldable(touched, set(partitions))
-        for partition in partitions:
-            rows = f"SELECT {self._columns.select} FROM {pool} WHERE {partitioning.condition(partition)}"
-            kept = [task for task in [*folded, *small] if task.file.partition == partition]
-            selects.append((f"{self._survivors(kept)} UNION ALL {rows}" if kept else rows, partition))
-        return Rewrite([task.file for task in [*touched, *folded]], self._write(selects))
+        fresh = self._partitioning.counts(self.con, pool)
+        kept: dict[Record, list[FileScanTask]] = {
+            partition: [] for partition in [*fresh, *(task.file.partition for task in small)]
+        }
+        folded = self._foldable(touched, set(kept))
+        for task in [*folded, *small]:
+            kept[task.file.partition].append(task)
+        new = _all_or_none(chain(self._again(large), self._together(kept, pool, fresh)))
+        return Rewrite([task.file for task in [*touched, *folded]], new)
 
-    def _write(self, selects: Sequence[tuple[str, Record]]) -> list[DataFile]:
-        """Write files; when one fails (a full disk), those before it are deleted."""
-        writer = Writer(self.con, self.table)
-        new: list[DataFile] = []
-        try:
-            for select, partition in selects:
-                new += writer.write(select, partition)
-        except BaseException:
-            remove([file.file_path for file in new])
-            raise
-        return new
+    def _again(self, tasks: Sequence[FileScanTask]) -> Iterator[list[DataFile]]:
+        for task in tasks:
+            yield self._writer.write(self._survivors([task]), task.file.partition)
+
+    def _together(
+        self, kept: Mapping[Record, Sequence[FileScanTask]], pool: str, fresh: Mapping[Record, int]
+    ) -> Iterator[list[DataFile]]:
+        """Write each partition's new rows with what stays of some of its files."""
+        small = None
+        if any(kept.values()):
+            order = [*self._partitioning.expressions, "rowid"]
+            small = SmallFiles.of(self._writer, pool, order, fresh, losing=bool(self.losing))
+        for partition, tasks in kept.items():
+            written = small.write(tasks, self._places(tasks), partition) if small else None
+            if written is None:
+                rows = f"SELECT {self._columns.select} FROM {pool} WHERE {self._partitioning.condition(partition)}"
+                select = f"{self._survivors(tasks)} UNION ALL {rows}" if tasks else rows
+                written = self._writer.write(select, partition)
+            yield written
+
+    @cached_property
+    def _writer(self) -> Writer:
+        return Writer(self.con, self.table)
+
+    @cached_property
+    def _partitioning(self) -> Partitioning:
+        return Partitioning.of(self.table)
 
     @property
     def _columns(self) -> Columns:
         return Columns(self.table.schema())
 
     def _survivors(self, tasks: Sequence[FileScanTask]) -> str:
-        numbers = [self._numbers.get(task.file.file_path, -1) for task in tasks]
+        numbers = self._places(tasks)
         if max(numbers, default=-1) < 0:
             return tasks_sql(self.table, tasks, self._columns, self.con)
         rows = tasks_sql(self.table, tasks, self._columns, self.con, numbers)
         gone = f"SELECT * FROM gone WHERE {FILE} IN ({', '.join(map(str, numbers))})"
         return f"SELECT {self._columns.select} FROM ({rows}) ANTI JOIN ({gone}) USING ({FILE}, {ROW})"
+
+    def _places(self, tasks: Sequence[FileScanTask]) -> list[int]:
+        """The numbers that ``gone`` gives files; -1 for one that loses no row."""
+        return [self._numbers.get(task.file.file_path, -1) for task in tasks]
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
@@ -111,3 +133,15 @@ class Rewriter:
             if len(tasks) >= MANY_SMALL_FILES or sum(task.file.file_size_in_bytes for task in tasks) < TINY
             for task in tasks
         ]
+
+
+def _all_or_none(writes: Iterable[list[DataFile]]) -> list[DataFile]:
+    """Collect what is written; when a write fails (a full disk), the files of those before it are deleted."""
+    new: list[DataFile] = []
+    try:
+        for written in writes:
+            new += written
+    except BaseException:
+        remove([file.file_path for file in new])
+        raise
+    return new
