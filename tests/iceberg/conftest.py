@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pyiceberg.manifest import DataFile, DataFileContent, FileFormat, ManifestContent, ManifestWriterV2
-from pyiceberg.table.snapshots import Operation, Summary
-from pyiceberg.table.update.snapshot import _FastAppendFiles
+from tests.iceberg.deleting import delete_positions
 
 from phlo.iceberg.catalog import SqlRefCatalog
+from phlo.iceberg.tables import plan
 from phlo.protocols import MAIN, Pin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pyiceberg.table import FileScanTask, Table
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table
 
 SCHEMA = pa.schema([("n", pa.int64())])
 
@@ -39,7 +39,7 @@ class Write(Protocol):
 class DeleteRows(Protocol):
     """Delete the rows of a key from a table as Trino and Spark do; return how many they were."""
 
-    def __call__(self, table: Table, key: str | None, content: DataFileContent = ...) -> int: ...
+    def __call__(self, table: Table, key: str | None) -> int: ...
 
 
 def _binaries() -> Path | None:
@@ -166,55 +166,18 @@ def rows(catalog: SqlRefCatalog) -> Any:
 
 @pytest.fixture
 def delete_rows() -> DeleteRows:
-    """Delete by files that name positions (or, as Flink does, keys), which leave the data files as they are."""
+    """Delete by files that name positions, which leave the data files as they are."""
     return _delete_rows
 
 
-def _delete_rows(table: Table, key: str | None, content: DataFileContent = DataFileContent.POSITION_DELETES) -> int:
-    found = [(task, _positions(task, key)) for task in table.scan().plan_files()]
-    with table.transaction() as transaction:
-        for task, positions in found:
-            if positions:
-                producer = _DeleteAppend(Operation.DELETE, transaction, table.io)
-                producer.append_data_file(_delete_file(table, task, positions, content))
-                producer.commit()
+def _delete_rows(table: Table, key: str | None) -> int:
+    found = [(task.file, _positions(task.file, key)) for task in plan(table)]
+    for file, positions in found:
+        if positions:
+            delete_positions(table, {file.file_path: positions}, file.partition)
     return sum(len(positions) for _, positions in found)
 
 
-def _positions(task: FileScanTask, key: str | None) -> list[int]:
-    keys = pq.ParquetFile(task.file.file_path).read(["_id"])["_id"].to_pylist()
+def _positions(file: DataFile, key: str | None) -> list[int]:
+    keys = pq.ParquetFile(file.file_path).read(["_id"])["_id"].to_pylist()
     return [position for position, stored in enumerate(keys) if stored == key]
-
-
-def _delete_file(table: Table, task: FileScanTask, positions: list[int], content: DataFileContent) -> DataFile:
-    path = f"{table.location()}/data/deletes-{uuid.uuid4()}.parquet"
-    fields = [("file_path", pa.string(), 2147483546), ("pos", pa.int64(), 2147483545)]
-    schema = pa.schema([pa.field(name, kind, False, {"PARQUET:field_id": str(n)}) for name, kind, n in fields])
-    pq.write_table(pa.table({"file_path": [task.file.file_path] * len(positions), "pos": positions}, schema), path)
-    return DataFile.from_args(
-        content=content,
-        file_path=path,
-        file_format=FileFormat.PARQUET,
-        partition=task.file.partition,
-        record_count=len(positions),
-        file_size_in_bytes=Path(path).stat().st_size,
-        spec_id=task.file.spec_id,
-        equality_ids=[1] if content == DataFileContent.EQUALITY_DELETES else None,
-    )
-
-
-class _DeleteAppend(_FastAppendFiles):
-    def new_manifest_writer(self, spec: Any) -> ManifestWriterV2:
-        return _DeleteManifest(spec, self.schema(), self.new_manifest_output(), self._snapshot_id, "deflate")  # type: ignore[arg-type]
-
-    def _summary(self, snapshot_properties: Any = None) -> Any:
-        return Summary(Operation.DELETE)
-
-
-class _DeleteManifest(ManifestWriterV2):
-    def content(self) -> ManifestContent:
-        return ManifestContent.DELETES
-
-    @property
-    def _meta(self) -> dict[str, str]:
-        return {**super()._meta, "content": "deletes"}

@@ -9,9 +9,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pyiceberg.manifest import DataFileContent
 
-from phlo.errors import AmbiguousColumn, SchemaMismatch, UnknownColumn, UnreadableDeletes, UnsupportedType
+from phlo.errors import AmbiguousColumn, SchemaMismatch, UnknownColumn, UnsupportedType
 from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.iceberg.merge import append, merge, replace
 from phlo.iceberg.tables import as_pattern, evolve, iceberg_schema, local_path, scan_sql
@@ -270,21 +269,6 @@ def test_a_merge_into_a_file_with_deleted_rows_does_not_bring_them_back(make: Ma
     assert merge(table, batch, ["_id"]) == Written(inserted=1, updated=1, unchanged=1)
     assert [(row["_id"], row["sgv"]) for row in read(table)] == [("a", 1), ("b", 9), ("c", 4)]
     assert sorted(table.scan().to_arrow()["sgv"].to_pylist()) == [1, 4, 9]
-
-
-def test_rows_that_another_engine_deleted_by_value_are_never_shown_as_if_they_were_there(
-    make: Make, delete_rows: DeleteRows
-) -> None:
-    table = make()
-    append(table, readings(("a", 1, JANUARY), ("b", 2, JANUARY)))
-    delete_rows(table, "b", DataFileContent.EQUALITY_DELETES)
-    for use in (read, lambda table: merge(table, readings(("b", 3, JANUARY)), ["_id"]), replace_january):
-        with pytest.raises(UnreadableDeletes, match=r"`raw.readings` has rows that another engine deleted"):
-            use(table)
-
-
-def replace_january(table: Table) -> None:
-    replace(table, readings(), [JANUARY])
 
 
 def test_files_without_field_ids_are_read_by_name(make: Make, tmp_path: Path) -> None:

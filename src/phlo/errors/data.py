@@ -93,9 +93,9 @@ class UnsupportedPartitioning(DataError):
     hint = "partition it by a column, or by year, month or day of one"
 
 
-class UnreadableDeletes(DataError):
-    """Rows that another engine deleted by naming their values (equality deletes), which no reader here applies."""
+class UnreadableFile(DataError):
+    """A file of another engine's that Phlo can not read as that engine means it."""
 
-    code = "unreadable-deletes"
-    message = "`{table}` has rows that another engine deleted by their values, which Phlo can not leave out yet"
+    code = "unreadable-file"
+    message = "`{table}` has files of another engine that Phlo can not read: {detail}"
     hint = "let that engine rewrite the table's files (in Trino: ALTER TABLE {table} EXECUTE optimize)"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from phlo.errors import PublishConflict, TableLeased, UnreadableDeletes
+from phlo.errors import PublishConflict, TableLeased
 from phlo.iceberg import liveness, refs, states
 from phlo.iceberg.database import hold
 from phlo.iceberg.files import location
@@ -144,12 +144,8 @@ def _tidying(name: str, table: Table, keep: Keep) -> Tidying:
 
 def _small(table: Table) -> list[FileScanTask]:
     """The small files of partitions that have several; those with deletes wait for a load that rewrites them."""
-    try:
-        tasks = plan_files(table)
-    except UnreadableDeletes:
-        return []
     partitions: dict[Record, list[FileScanTask]] = {}
-    for task in tasks:
+    for task in plan_files(table):
         ours = task.file.spec_id == table.spec().spec_id and not task.delete_files
         if ours and task.file.file_size_in_bytes < SMALL_FILE:
             partitions.setdefault(task.file.partition, []).append(task)

@@ -10,20 +10,33 @@ import threading
 from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from pyiceberg.avro.file import AvroFile
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.expressions.visitors import UnpartitionedResidualEvaluator
-from pyiceberg.manifest import ManifestContent
+from pyiceberg.manifest import (
+    MANIFEST_ENTRY_SCHEMAS,
+    DataFile,
+    DataFileContent,
+    FileFormat,
+    ManifestContent,
+    ManifestEntry,
+    ManifestEntryStatus,
+    _inherit_from_manifest,
+)
 from pyiceberg.table import ManifestGroupPlanner
 from pyiceberg.typedef import KeyDefaultDict
+
+from phlo.iceberg.deletes import Deletes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pyiceberg.expressions.visitors import ResidualEvaluator
     from pyiceberg.io import FileIO
-    from pyiceberg.manifest import DataFile, ManifestEntry, ManifestFile
+    from pyiceberg.manifest import ManifestFile
     from pyiceberg.table import FileScanTask, Table
 
 REMEMBERED = 10_000
@@ -31,11 +44,14 @@ REMEMBERED = 10_000
 
 
 def plan_files(table: Table, rows: BooleanExpression) -> list[FileScanTask]:
-    """List the files of the current snapshot that can hold some rows, as ``table.scan(rows).plan_files()`` does."""
+    """List the files of the current snapshot that can hold some rows, each with the delete files that apply to it.
+
+    So does ``table.scan(rows).plan_files()``, which refuses files of keys, and knows no vectors' places.
+    """
     snapshot = table.current_snapshot()
     if snapshot is None:
         return []
-    return list(_Planner(table.metadata, table.io, rows).plan_files(snapshot.manifests(table.io)))
+    return _Planner(table.metadata, table.io, rows).tasks(snapshot.manifests(table.io))
 
 
 def live(io: FileIO, manifest: ManifestFile) -> list[ManifestEntry]:
@@ -58,6 +74,16 @@ def no_collection() -> Iterator[None]:
 class _Planner(ManifestGroupPlanner):
     """PyIceberg's planner on remembered manifests; for all rows it does not look whether a file can hold any."""
 
+    def tasks(self, manifests: Iterable[ManifestFile]) -> list[FileScanTask]:
+        deletes, data = Deletes(self.table_metadata.specs()), []
+        for entry in chain.from_iterable(self.plan_manifest_entries(manifests)):
+            if entry.data_file.content == DataFileContent.DATA:
+                data.append(entry)
+            else:
+                deletes.add(entry)
+        residuals = KeyDefaultDict(self._build_residual_evaluator)
+        return [deletes.task(entry, _residual(residuals[entry.data_file.spec_id], entry.data_file)) for entry in data]
+
     def plan_manifest_entries(self, manifests: Iterable[ManifestFile]) -> Iterator[list[ManifestEntry]]:
         every = isinstance(self.row_filter, AlwaysTrue)
         can_hold = KeyDefaultDict(self._build_manifest_evaluator)
@@ -69,10 +95,10 @@ class _Planner(ManifestGroupPlanner):
             if not self._check_sequence_number(first, manifest):
                 continue
             entries, partition = live(self.io, manifest), in_partition[manifest.partition_spec_id]
+            # Bounds of a delete file tell of values beside its keys, which the rows that it deletes need not have.
+            holds = in_bounds if manifest.content == ManifestContent.DATA else _always
             yield (
-                entries
-                if every
-                else [each for each in entries if partition(each.data_file) and in_bounds(each.data_file)]
+                entries if every else [each for each in entries if partition(each.data_file) and holds(each.data_file)]
             )
 
     def _build_residual_evaluator(self, spec_id: int) -> Callable[[DataFile], ResidualEvaluator]:
@@ -80,6 +106,14 @@ class _Planner(ManifestGroupPlanner):
             return super()._build_residual_evaluator(spec_id)
         same = UnpartitionedResidualEvaluator(self.table_metadata.schema(), self.row_filter)
         return lambda _file: same
+
+
+def _always(_: DataFile) -> bool:
+    return True
+
+
+def _residual(evaluator: Callable[[DataFile], ResidualEvaluator], file: DataFile) -> BooleanExpression:
+    return evaluator(file).residual_for(file.partition)
 
 
 @dataclass
@@ -97,7 +131,8 @@ class _Remembered:
                 self.manifests.move_to_end(key)
                 return self.manifests[key]
         with no_collection():
-            found = manifest.fetch_manifest_entry(io, discard_deleted=True)
+            deletes = manifest.content == ManifestContent.DELETES
+            found = _deletes(io, manifest) if deletes else manifest.fetch_manifest_entry(io, discard_deleted=True)
         self._keep(key, found)
         return found
 
@@ -108,6 +143,19 @@ class _Remembered:
                 self.count += len(entries)
             while self.count > REMEMBERED:
                 self.count -= len(self.manifests.popitem(last=False)[1])
+
+
+def _deletes(io: FileIO, manifest: ManifestFile) -> list[ManifestEntry]:
+    """Read a manifest of delete files with all columns of version 3, of which PyIceberg leaves out the vectors'."""
+    with AvroFile[ManifestEntry](
+        io.new_input(manifest.manifest_path),
+        MANIFEST_ENTRY_SCHEMAS[3],
+        read_types={-1: ManifestEntry, 2: DataFile},
+        read_enums={0: ManifestEntryStatus, 101: FileFormat, 134: DataFileContent},
+    ) as entries:
+        return [
+            _inherit_from_manifest(each, manifest) for each in entries if each.status != ManifestEntryStatus.DELETED
+        ]
 
 
 _remembered = _Remembered()

@@ -1,14 +1,12 @@
 """Iceberg tables as DuckDB reads them: schemas made and evolved by policy, scans as SQL over the planned files.
 
-A scan is ``read_parquet`` over the files of one pinned snapshot. DuckDB finds columns by their Iceberg field id, so
-renamed, added and widened columns come out right whatever the files call them.
+A scan is of the files of one pinned snapshot (``scans.py``), without the rows that other engines have deleted by files
+of their own (``undeleted.py``).
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 from pyiceberg import types as ice
@@ -16,9 +14,11 @@ from pyiceberg.expressions import AlwaysTrue, BooleanExpression, In
 from pyiceberg.schema import Schema
 
 from phlo.declarations import SYSTEM_COLUMNS
-from phlo.errors import AmbiguousColumn, SchemaMismatch, UnknownColumn, UnreadableDeletes, nearest
+from phlo.errors import AmbiguousColumn, SchemaMismatch, UnknownColumn, nearest
 from phlo.iceberg.manifests import plan_files
-from phlo.iceberg.types import duckdb_type, iceberg_type, literal, quoted
+from phlo.iceberg.scans import FILE, ROW, Columns, Connection, as_pattern, files_sql, is_misread, local_path
+from phlo.iceberg.types import duckdb_type, iceberg_type, quoted
+from phlo.iceberg.undeleted import undeleted_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -26,25 +26,29 @@ if TYPE_CHECKING:
 
     from pyiceberg.table import FileScanTask, Table
 
+    from phlo.iceberg.deletes import DeletesTask
+
+__all__ = [
+    "FILE",
+    "PARTITION_COLUMN",
+    "ROW",
+    "Columns",
+    "Connection",
+    "as_pattern",
+    "evolve",
+    "iceberg_schema",
+    "local_path",
+    "needs_reader",
+    "plan",
+    "scan_sql",
+    "tasks_sql",
+    "within",
+    "within_sql",
+]
+
 PARTITION_COLUMN = SYSTEM_COLUMNS[0]
 
-FILE, ROW = "phlo_file", "phlo_row"
-"""Where a stored row is: a number that the reader gives its file, and its place in it."""
-
 _WIDENINGS = {(ice.IntegerType, ice.LongType), (ice.FloatType, ice.DoubleType)}
-
-
-class Connection(Protocol):
-    """The part of a DuckDB connection that this package uses; only the merge and the engine open one."""
-
-    def execute(self, query: str, parameters: object = None) -> Any:
-        """Run a statement."""
-
-    def register(self, view_name: str, python_object: object) -> Any:
-        """Name an Arrow object in SQL."""
-
-    def unregister(self, view_name: str) -> Any:
-        """Forget such a name."""
 
 
 def iceberg_schema(schema: pa.Schema) -> Schema:
@@ -88,43 +92,14 @@ def evolve(table: Table, schema: pa.Schema) -> None:
                 update.update_column((name,), kind)
 
 
-@dataclass(frozen=True)
-class Columns:
-    """The columns of a table that a scan yields, as SQL."""
-
-    schema: Schema
-
-    @property
-    def select(self) -> str:
-        """The column list."""
-        return ", ".join(quoted(field.name) for field in self.schema.fields)
-
-    @property
-    def by_id(self) -> str:
-        """What ``read_parquet`` takes as ``schema``."""
-        entries = (
-            f"{field.field_id}: {{name: {literal(field.name)}, type: {literal(duckdb_type(field.field_type))}, "
-            "default_value: NULL}"
-            for field in self.schema.fields
-        )
-        return f"MAP {{{', '.join(entries)}}}"
-
-    @property
-    def nulls(self) -> str:
-        """A column list of typed NULLs, for an empty relation."""
-        return ", ".join(
-            f"CAST(NULL AS {duckdb_type(field.field_type)}) AS {quoted(field.name)}" for field in self.schema.fields
-        )
-
-
 def scan_sql(
     table: Table, columns: Sequence[str] = (), partitions: Sequence[date] = (), con: Connection | None = None
 ) -> str:
     """Return a SELECT over the table's current snapshot in DuckDB's SQL.
 
     ``partitions`` keeps the rows of these ``partition_date``s and leaves out the files that can not hold any. Files
-    that DuckDB can not read on its own (with delete files, or without field ids) are read by PyIceberg into a
-    temporary table of ``con``. Raises ``UnknownColumn``.
+    that DuckDB would misread, and what delete files hold, go into temporary tables of ``con``. Raises
+    ``UnknownColumn`` and ``UnreadableFile``.
     """
     wanted = Columns(_projection(table, columns))
     needed = Columns(_projection(table, [*columns, PARTITION_COLUMN] if columns and partitions else columns))
@@ -134,16 +109,8 @@ def scan_sql(
 
 
 def plan(table: Table, partitions: Sequence[date] = ()) -> list[FileScanTask]:
-    """List the files of the current snapshot that can hold rows of some partitions (of all, for none).
-
-    Raises ``UnreadableDeletes`` for what neither PyIceberg nor DuckDB could read right.
-    """
-    try:
-        return plan_files(table, within(partitions))
-    except ValueError as error:
-        if "equality deletes" not in str(error):
-            raise
-        raise UnreadableDeletes(table=".".join(table.name())) from error
+    """List the files of the current snapshot that can hold rows of some partitions (of all, for none)."""
+    return plan_files(table, within(partitions))
 
 
 def tasks_sql(
@@ -153,28 +120,26 @@ def tasks_sql(
     con: Connection | None = None,
     numbers: Sequence[int] | None = None,
 ) -> str:
-    """Return a SELECT over some planned files; with a number for each, also ``FILE`` and ``ROW`` of each row."""
-    parts = [
-        f"SELECT {columns.select}{_place(numbers and numbers[place], 'rowid')} "
-        f"FROM {_read_with_pyiceberg(table, task, columns, con)}"
-        for place, task in enumerate(tasks)
-        if needs_reader(table, task)
-    ]
-    plain = [place for place, task in enumerate(tasks) if not needs_reader(table, task)]
-    if plain:
-        # file_index and file_row_number are DuckDB's virtual columns: places in its own list of files, and in a file.
-        file = numbers and f"{[numbers[place] for place in plain]}[CAST(file_index AS BIGINT) + 1]"
-        files = _read_parquet([tasks[place] for place in plain], columns)
-        parts.append(f"SELECT {columns.select}{_place(file, 'file_row_number')} FROM {files}")
-    if not parts:
-        null = "CAST(NULL AS BIGINT)"
-        return f"SELECT {columns.nulls}{_place(None if numbers is None else null, null)} WHERE false"
+    """Return a SELECT over the rows of some planned files that no delete file names.
+
+    With a number for each file, it yields also ``FILE`` and ``ROW`` of each row: the file's number, and the row's place
+    in the file, where deleted rows count. Raises ``UnreadableFile``.
+    """
+    deleted = [place for place, task in enumerate(tasks) if task.delete_files]
+    plain = [place for place, task in enumerate(tasks) if not task.delete_files]
+    parts = []
+    if plain or not deleted:
+        files, given = [tasks[place].file for place in plain], numbers and [numbers[place] for place in plain]
+        parts.append(files_sql(table, files, columns, con, given))
+    if deleted:
+        some, given = [tasks[place] for place in deleted], numbers and [numbers[place] for place in deleted]
+        parts.append(undeleted_sql(table, cast("list[DeletesTask]", some), columns, con, given))
     return " UNION ALL ".join(parts)
 
 
 def needs_reader(table: Table, task: FileScanTask) -> bool:
-    """Whether DuckDB would misread a file: rows deleted by other files, or columns that have no ids."""
-    return bool(task.delete_files) or table.name_mapping() is not None
+    """Whether a file's rows are not just what DuckDB reads: some are deleted by other files, or it would misread it."""
+    return bool(task.delete_files) or is_misread(table, task.file)
 
 
 def within(partitions: Sequence[date]) -> BooleanExpression:
@@ -192,49 +157,6 @@ def within_sql(partitions: Sequence[date]) -> str:
     """
     days = ", ".join(f"DATE '{day.isoformat()}'" for day in partitions)
     return f"{quoted(PARTITION_COLUMN)} IN ({days})" if partitions else "true"
-
-
-def local_path(location: str) -> str:
-    """Return the path of a file of the table.
-
-    >>> local_path("file:///lake/raw/a.parquet"), local_path("/lake/b.parquet")
-    ('/lake/raw/a.parquet', '/lake/b.parquet')
-    """
-    return location.removeprefix("file://") if location.startswith("file:///") else location.removeprefix("file:")
-
-
-def as_pattern(path: str) -> str:
-    """Write a path so that DuckDB, which takes paths for patterns, finds this file and no other.
-
-    >>> as_pattern("/lake/data[1]/a.parquet")
-    '/lake/data[[]1]/a.parquet'
-    """
-    return re.sub(r"([\[*?])", r"[\1]", path)
-
-
-def _place(file: object, row: str) -> str:
-    return "" if file is None else f", {file} AS {FILE}, {row} AS {ROW}"
-
-
-def _read_parquet(tasks: Sequence[FileScanTask], columns: Columns) -> str:
-    paths = ", ".join(literal(as_pattern(local_path(task.file.file_path))) for task in tasks)
-    return f"read_parquet([{paths}], schema = {columns.by_id})"
-
-
-def _read_with_pyiceberg(table: Table, task: FileScanTask, columns: Columns, con: Connection | None) -> str:
-    """Copy the rows of a file into a temporary table; return its name."""
-    from pyiceberg.io.pyarrow import ArrowScan, schema_to_pyarrow
-
-    if con is None:
-        raise ValueError(f"reading {task.file.file_path} takes a connection: it has delete files or no field ids")
-    scan = ArrowScan(table.metadata, table.io, columns.schema, AlwaysTrue())
-    arrow = schema_to_pyarrow(columns.schema, include_field_ids=False)
-    batches = (batch.cast(arrow) for batch in scan.to_record_batches([task]))
-    name = quoted(f"{task.file.file_path} {columns.select}")
-    con.register("phlo_reader", pa.RecordBatchReader.from_batches(arrow, batches))
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM phlo_reader")
-    con.unregister("phlo_reader")
-    return name
 
 
 def _projection(table: Table, columns: Sequence[str]) -> Schema:
