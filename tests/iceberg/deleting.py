@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyiceberg.io.pyarrow import schema_to_pyarrow
+from pyiceberg.io.pyarrow import (
+    compute_statistics_plan,
+    data_file_statistics_from_parquet_metadata,
+    parquet_path_to_id_mapping,
+    schema_to_pyarrow,
+)
 from pyiceberg.manifest import (
     DataFile,
     DataFileContent,
@@ -52,7 +57,10 @@ def delete_values(
     pq.write_table(pa.Table.from_pylist(list(rows), schema=schema_to_pyarrow(named)), path)
     ids = [known.find_field(name).field_id for name in columns]
     kind = DataFileContent.EQUALITY_DELETES
-    add_deletes(table, [_file(table, path, len(rows), kind, partition, spec_id, equality_ids=ids)])
+    bounds = data_file_statistics_from_parquet_metadata(
+        pq.read_metadata(path), compute_statistics_plan(named, {}), parquet_path_to_id_mapping(named)
+    )
+    add_deletes(table, [_file(table, path, kind, partition, spec_id, equality_ids=ids, **bounds.to_serialized_dict())])
 
 
 def delete_positions(table: Table, places: Mapping[str, Sequence[int]], partition: Record | None = None) -> None:
@@ -61,7 +69,8 @@ def delete_positions(table: Table, places: Mapping[str, Sequence[int]], partitio
     rows = [(file, position) for file in sorted(places) for position in sorted(places[file])]
     columns = [pa.array(column, kind.type) for column, kind in zip(zip(*rows, strict=True), _KINDS, strict=True)]
     pq.write_table(pa.table(columns, schema=pa.schema(_KINDS)), path)
-    add_deletes(table, [_file(table, path, len(rows), DataFileContent.POSITION_DELETES, partition, None)])
+    kind = DataFileContent.POSITION_DELETES
+    add_deletes(table, [_file(table, path, kind, partition, None, record_count=len(rows))])
 
 
 def unpartitioned_spec(table: Table) -> int:
@@ -96,22 +105,15 @@ def _path(table: Table) -> str:
 
 
 def _file(
-    table: Table,
-    path: str,
-    count: int,
-    content: DataFileContent,
-    partition: Record | None,
-    spec_id: int | None,
-    equality_ids: Sequence[int] | None = None,
+    table: Table, path: str, content: DataFileContent, partition: Record | None, spec_id: int | None, **more: Any
 ) -> DataFile:
     file = DataFile.from_args(
         content=content,
         file_path=path,
         file_format=FileFormat.PARQUET,
         partition=partition or Record(),
-        record_count=count,
         file_size_in_bytes=Path(path).stat().st_size,
-        equality_ids=equality_ids,
+        **more,
     )
     file.spec_id = table.spec().spec_id if spec_id is None else spec_id
     return file

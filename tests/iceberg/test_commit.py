@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import threading
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.expressions import AlwaysTrue
 from pyiceberg.table.snapshots import Operation
+from pyiceberg.typedef import Record
+from tests.iceberg.deleting import delete_values, unpartitioned_spec
 
 from phlo.iceberg import commit
 from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.iceberg.commit import swap
 from phlo.iceberg.merge import append, merge, replace
 from phlo.iceberg.rewrite import Rewrite
+from phlo.iceberg.tables import scan_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 SCHEMA = pa.schema([("key", pa.int64()), ("value", pa.int64())])
+DATED, JANUARY = pa.schema([("key", pa.int64()), ("partition_date", pa.date32())]), date(2024, 1, 20)
 
 
 @pytest.fixture
@@ -123,3 +129,26 @@ def test_a_table_that_was_replaced_meanwhile_is_not_written(
         merge(stale, rows({1: 9}), ["key"])
     assert set(tmp_path.rglob("*.parquet")) == on_disk
     assert catalog.load("raw.t", "run-1").scan().to_arrow().to_pylist() == [{"key": 5, "value": 5}]
+
+
+@pytest.mark.parametrize("where", ["partition", "everywhere"])
+def test_a_file_whose_rows_are_deleted_by_value_meanwhile_is_not_written_again(
+    catalog: SqlRefCatalog, where: str
+) -> None:
+    table = catalog.create_table("raw.p", DATED, "run-1", partition_by="month(partition_date)", keys=["key"])
+    everywhere = unpartitioned_spec(table)
+    append(table, pa.table({"key": [1, 7], "partition_date": [JANUARY] * 2}, schema=DATED))
+    stale = catalog.load("raw.p", "run-1")
+    if where == "partition":
+        delete_values(table, [{"key": 7}], ["key"], partition=Record(648))
+    else:
+        delete_values(table, [{"key": 7}], ["key"], spec_id=everywhere)
+    with pytest.raises(CommitFailedException, match="deleted meanwhile"):
+        merge(stale, pa.table({"key": [1], "partition_date": [None]}, schema=DATED), ["key"])
+    merge(stale, pa.table({"key": [2], "partition_date": [date(2024, 5, 1)]}, schema=DATED), ["key"])  # beside it
+    assert keys(catalog.load("raw.p", "run-1")) == [1, 2]
+
+
+def keys(table: Table) -> list[int]:
+    with duckdb.connect() as con:
+        return [key for (key,) in con.sql(f"FROM ({scan_sql(table, ['key'], con=con)}) ORDER BY 1").fetchall()]

@@ -13,6 +13,7 @@ from pyiceberg.table import Transaction
 from pyiceberg.table.snapshots import Operation
 from pyiceberg.table.update.snapshot import _ManifestMergeManager, _OverwriteFiles
 
+from phlo.iceberg.deletes import Deletes
 from phlo.iceberg.manifests import live, no_collection
 from phlo.iceberg.metadata import is_whole, updated
 from phlo.iceberg.parquet import remove
@@ -80,6 +81,23 @@ class _Swap(_OverwriteFiles):
         if self._starting_snapshot_id is None and not is_whole(self._transaction.table_metadata):
             raise ValidationException("its first snapshots are no longer listed")
         super()._validate_concurrency()
+        self._validate_no_new_deletes()
+
+    def _validate_no_new_deletes(self) -> None:
+        """See whether rows of the files that go were deleted since: they would come back in the new ones.
+
+        PyIceberg looks for that among deletes of the keys that are written; a file has others too.
+        """
+        window = self._commit_window
+        if window is None or window.base is None or window.head is None or not self._deleted_data_files:
+            return
+        deletes = Deletes(self._transaction.table_metadata.specs())
+        for manifest in window.head.manifests(self._io):
+            if manifest.content == ManifestContent.DELETES:
+                entries = live(self._io, manifest)
+                deletes.add_newer(entries, window.base.sequence_number or 0)
+        if gone := next((file for file in self._deleted_data_files if deletes.apply_to(file)), None):
+            raise ValidationException(f"rows of {gone.file_path} were deleted meanwhile")
 
     def _manifests(self) -> list[ManifestFile]:
         """Describe the files that go, come and stay; many new ones in several manifests, of which one may go later."""

@@ -14,7 +14,7 @@ from pyiceberg.table.delete_file_index import DeleteFileIndex
 from pyiceberg.transforms import VoidTransform
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.manifest import ManifestEntry
@@ -70,6 +70,17 @@ class Deletes:
             self.vectors[file._data[REFERENCED]] = file
         else:
             self._positions.add_delete_file(entry, file.partition)
+
+    def add_newer(self, entries: Iterable[ManifestEntry], sequence: int) -> None:
+        """Take in the entries that were added after a snapshot."""
+        for entry in entries:
+            if (entry.sequence_number or 0) > sequence:
+                self.add(entry)
+
+    def apply_to(self, file: DataFile) -> bool:
+        """Whether any of them applies to a data file that is older than all of them."""
+        near = self.equality_for((file.spec_id, file.partition), -1)
+        return bool(file.file_path in self.vectors or near or self.positions_for(file, 0))
 
     def task(self, entry: ManifestEntry, residual: BooleanExpression) -> FileScanTask:
         """Plan a data file, with the delete files that apply to it."""
