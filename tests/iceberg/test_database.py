@@ -20,7 +20,7 @@ from phlo.errors import (
     MissingExtra,
     ProjectMoved,
 )
-from phlo.iceberg import database, layout
+from phlo.iceberg import layout, sqlite
 from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.protocols import Load
 
@@ -129,7 +129,7 @@ def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
 
 def test_a_catalog_that_stays_locked_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, file = lite(tmp_path)
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
     holder = sqlite3.connect(file, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     catalog, _ = lite(tmp_path)

@@ -12,7 +12,7 @@ from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table.update import AssertRefSnapshotId, SetPropertiesUpdate
 
 from phlo.errors import CatalogUnavailable, InvalidDeclaration, InvalidTableName
-from phlo.iceberg import database, handles
+from phlo.iceberg import handles, sqlite
 from phlo.iceberg.catalog import SqlRefCatalog
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def test_two_handles_on_one_metadata_file_do_not_change_each_other(catalog: SqlR
 
 
 def test_a_commit_to_a_locked_catalog_is_a_catalog_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
     catalog = SqlRefCatalog(f"sqlite:///{tmp_path}/catalog.db", tmp_path / "warehouse")
     catalog.create_ref("r")
     table = catalog.create_table("raw.g", SCHEMA, "r")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from phlo.errors import CatalogUnavailable, InvalidTableName, LeaseLost, TableLeased
-from phlo.iceberg import database, layout, leases
+from phlo.iceberg import layout, leases, sqlite
 from phlo.iceberg.catalog import SqlRefCatalog
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def test_many_runs_that_want_the_same_tables_take_turns(
 def test_a_lease_that_the_database_did_not_let_go_holds_nobody_up(
     tmp_path: Path, warehouse: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
     catalog = SqlRefCatalog(f"sqlite:///{tmp_path}/catalog.db", warehouse)
     busy = sqlite3.connect(tmp_path / "catalog.db", isolation_level=None)
     with pytest.raises(CatalogUnavailable, match="locked"), catalog.lease(["raw.g"], "one"):

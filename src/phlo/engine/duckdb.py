@@ -6,10 +6,7 @@ no files outside the warehouse, no settings, no extensions.
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import threading
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,6 +21,7 @@ from phlo.engine.dialect import read_once, tables_in, tables_named, to_duckdb
 from phlo.engine.failure import explained, reading_views
 from phlo.engine.guard import check_read_only
 from phlo.engine.instance import Instance
+from phlo.engine.spill import spill_folder
 from phlo.errors import QueryFailed, TableNotYet, UnknownTable, nearest
 from phlo.iceberg.interrupts import stoppable
 from phlo.iceberg.tables import (
@@ -276,7 +274,7 @@ def write_memory(limit: str) -> str:
 
 def _locked(warehouse: str, settings: Settings, temp: Path) -> DuckDBPyConnection:
     """Open a DuckDB that reads the warehouse, writes what it spills, and reaches nothing else."""
-    spill = _spill(temp)
+    spill = spill_folder(temp)
     config = {
         "memory_limit": settings.memory_limit,
         "temp_directory": str(spill),
@@ -299,16 +297,6 @@ def _locked(warehouse: str, settings: Settings, temp: Path) -> DuckDBPyConnectio
     return con
 
 
-def _spill(temp: Path) -> Path:
-    """A folder for one DuckDB alone, which makes it when it spills; those of dead processes are removed."""
-    temp.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for folder in temp.iterdir():
-        owner = folder.name.partition("-")[0]
-        if owner.isdigit() and not _lives(int(owner)):
-            shutil.rmtree(folder, ignore_errors=True)
-    return temp / f"{os.getpid()}-{threading.get_ident()}-{os.urandom(4).hex()}"
-
-
 def run(con: DuckDBPyConnection, statement: str, sql: str) -> pa.Table:
     """Run a statement to an Arrow table; errors are ``QueryFailed`` and speak of the user's ``sql``."""
     with explained(sql):
@@ -323,7 +311,7 @@ def _rows(con: DuckDBPyConnection, statement: str) -> pa.Table:
 def _for_writes(settings: Settings, temp: Path) -> DuckDBPyConnection:
     from phlo.iceberg import merge
 
-    limits = merge.Limits(write_memory(settings.memory_limit), settings.threads, _spill(temp))
+    limits = merge.Limits(write_memory(settings.memory_limit), settings.threads, spill_folder(temp))
     return duckdb.connect(config=merge.settings(limits))
 
 
@@ -335,13 +323,3 @@ def _create_view(con: DuckDBPyConnection, name: str, select: str, sql: str) -> N
 
 def _quoted_name(name: str) -> str:
     return ".".join(map(quoted, name.split(".")))
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

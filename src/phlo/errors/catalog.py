@@ -231,6 +231,14 @@ class ReadOnlyLake(CatalogError):
     hint = "write in the project that it was packed in, and pack it again with `phlo bundle`"
 
 
+class ReadOnlyFolder(CatalogError):
+    """A write to a lake whose folder this user can not write."""
+
+    code = "read-only-folder"
+    message = "The lake in `{folder}` can only be read: the folder can not be written"
+    hint = "run it as the user who owns the folder; `phlo bundle` packs what is published into a file to take away"
+
+
 class BundleBroken(CatalogError):
     """A file that is no bundle, or not a whole one."""
 

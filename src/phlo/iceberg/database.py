@@ -10,14 +10,13 @@ import os
 import shutil
 import sqlite3
 import weakref
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic, sleep
 from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import URL, create_engine, event, func, inspect, make_url, select, text
+from sqlalchemy import URL, create_engine, func, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from phlo.errors import (
@@ -28,17 +27,15 @@ from phlo.errors import (
     CatalogUnsupported,
     MissingExtra,
     ProjectMoved,
+    ReadOnlyFolder,
     ReadOnlyLake,
 )
-from phlo.iceberg import layout
+from phlo.iceberg import layout, sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection, Engine
-
-BUSY_SECONDS = 60
-"""How long a writer waits for the others; a publish takes milliseconds, a suspended process may take longer."""
 
 SQLITE = "sqlite:///"
 ROOM = 64 * 1024
@@ -60,11 +57,14 @@ class Database:
     """The same connections; its transactions take the write lock when they begin."""
     sealed: bool = False
     """Whether it came from a bundle: nothing may be written."""
+    fixed: str = ""
+    """The file, where its folder can not be written: nothing can be."""
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a transaction in which all SELECTs see one state."""
-        with translated(self.engine.url), self.engine.connect() as connection:
+        still = sqlite.unchanged(self.fixed) if self.fixed else nullcontext()
+        with translated(self.engine.url), still, self.engine.connect() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
@@ -75,6 +75,8 @@ class Database:
         """Open a transaction that commits as a whole when the block ends, and not at all when it raises."""
         if self.sealed:
             raise ReadOnlyLake(uri=shown(self.engine.url))
+        if self.fixed:
+            raise ReadOnlyFolder(folder=Path(self.fixed).parent)
         with translated(self.engine.url), self.writer.begin() as connection:
             yield connection
 
@@ -92,8 +94,10 @@ def open_database(uri: str, root: str) -> Database:
 
 def connect(uri: str) -> Database:
     """Connect to a database, whatever is in it."""
-    engine = _engine(uri)
-    return Database(engine, engine.execution_options(phlo_begin="BEGIN IMMEDIATE"))
+    engine, file = _engine(uri), uri.removeprefix(SQLITE)
+    _forget_after_fork(engine)
+    fixed = file if file != uri and sqlite.is_fixed(file) else ""
+    return Database(engine, engine.execution_options(phlo_begin="BEGIN IMMEDIATE"), fixed=fixed)
 
 
 def facts(connection: Connection) -> dict[str, str]:
@@ -148,7 +152,8 @@ def _is_full(url: URL) -> bool:
 
 def _engine(uri: str) -> Engine:
     if uri.startswith(SQLITE):
-        return _sqlite(uri.removeprefix(SQLITE))
+        file = uri.removeprefix(SQLITE)
+        return sqlite.connect_fixed(file) if sqlite.is_fixed(file) else sqlite.connect(file)
     try:
         url = make_url(uri)
     except ArgumentError as error:
@@ -156,43 +161,9 @@ def _engine(uri: str) -> Engine:
     if url.get_backend_name() != "postgresql":
         raise CatalogUnsupported(uri=shown(url))
     try:
-        engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
     except ModuleNotFoundError as error:
         raise MissingExtra(feature="A catalog in Postgres", package="psycopg", extra="postgres") from error
-    _forget_after_fork(engine)
-    return engine
-
-
-def _sqlite(file: str) -> Engine:
-    Path(file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = create_engine(URL.create("sqlite", database=file), connect_args={"timeout": BUSY_SECONDS})
-    event.listen(engine, "connect", _configure)
-    event.listen(engine, "begin", _begin)
-    _forget_after_fork(engine)
-    return engine
-
-
-def _configure(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # else the driver begins transactions of its own, and deferred ones
-    _use_wal(connection)
-    connection.execute("PRAGMA synchronous = FULL")
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Keep a write-ahead log; of several that are the first at once SQLite refuses some, without waiting itself."""
-    give_up = monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > give_up:
-                raise
-            sleep(0.01)
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("phlo_begin", "BEGIN"))
 
 
 def _forget_after_fork(engine: Engine) -> None:
