@@ -6,18 +6,24 @@ import datetime as dt
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pyarrow as pa
 import pytest
+from tests.iceberg.deleting import delete_positions, delete_values
 
 from phlo.errors import MissingTableFiles, NotRelocatable, ProjectMoved
 from phlo.iceberg import handles, relocate
 from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.iceberg.merge import merge
+from phlo.iceberg.moved_deletes import write_moved
+from phlo.iceberg.tables import plan, scan_sql
 from phlo.protocols import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from pyiceberg.table import Table
 
 
 @pytest.fixture(autouse=True)
@@ -177,10 +183,35 @@ def test_while_a_run_writes_nothing_is_relocated(catalog: SqlRefCatalog, catalog
         relocate.relocate(catalog_uri, tmp_path / "new")
 
 
-def test_files_of_deletes_are_refused_because_they_hold_paths(
-    moved: Callable[[Path], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_files_of_deletes_move_with_the_paths_in_them(
+    catalog: SqlRefCatalog, catalog_uri: str, published: Any, tmp_path: Path
 ) -> None:
-    uri, here = moved(tmp_path / "new"), tmp_path / "new" / "warehouse"
-    monkeypatch.setattr(relocate, "DATA", 1)  # then every manifest seems to be one of deletes
-    with pytest.raises(NotRelocatable, match="lists files of deletes"):
-        relocate.relocate(uri, here)
+    published("raw.g", [1, 2, 3], "run-1")
+    catalog.create_ref("run-2")
+    table = catalog.load("raw.g", "run-2")
+    (task,) = plan(table)
+    delete_positions(table, {task.file.file_path: [0]})
+    delete_values(table, [{"n": 3}], ["n"])
+    catalog.publish("run-2")
+    catalog.close()
+    here = tmp_path / "new"
+    (tmp_path / "state").rename(here)
+    handles.read_metadata.cache_clear()
+    uri = catalog_uri.replace(f"{tmp_path}/state/", f"{here}/")
+    for _ in range(2):  # as one that was interrupted is done again
+        relocate.Rewriter(relocate.Move(f"{tmp_path}/state/warehouse", f"{here}/warehouse")).rewrite(
+            "raw.g", max(map(str, (here / "warehouse").rglob("*.metadata.json")))
+        )
+    relocate.relocate(uri, here / "warehouse")
+    assert stored(SqlRefCatalog(uri, here / "warehouse").load("raw.g")) == [2]
+
+
+def test_files_of_deletes_in_a_format_that_is_not_known_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "deletes").write_bytes(b"Obj1")
+    with pytest.raises(NotRelocatable, match="in a format that is not known"):
+        write_moved(f"{tmp_path}/deletes", f"{tmp_path}/moved", str)
+
+
+def stored(table: Table) -> list[int]:
+    with duckdb.connect() as con:
+        return [n for (n,) in con.sql(f"FROM ({scan_sql(table, con=con)}) ORDER BY 1").fetchall()]

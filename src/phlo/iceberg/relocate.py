@@ -10,7 +10,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pyiceberg.avro.file import AvroFile, AvroOutputFile
 from pyiceberg.io.pyarrow import PyArrowFileIO
@@ -21,11 +21,14 @@ from phlo.errors import MissingTableFiles, NotRelocatable
 from phlo.iceberg import files, layout, states
 from phlo.iceberg.database import connect, facts
 from phlo.iceberg.leases import live_runs
+from phlo.iceberg.moved_deletes import write_moved
+from phlo.iceberg.scans import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pyiceberg.schema import Schema
+    from pyiceberg.types import StructType
     from sqlalchemy import Connection
 
 IN_WAREHOUSE = re.compile(r"/\w+/\w+-[0-9a-f]{12}(/.*)?", re.DOTALL)
@@ -40,8 +43,8 @@ POINTERS = (
     (layout.meta, layout.meta.c.value),  # the folders of dropped tables
 )
 
-DATA = 0
-"""What the content field of a manifest says of one that lists data files, not deletes."""
+POSITIONS, GONE, PATH_ID = 1, 2, 2147483546
+"""A file of positions, in a manifest; a file that is not in the table any more; the column of paths in the former."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,6 @@ class Rewriter:
         lists = _read_avro(path)
         column = {field.name: position for position, field in enumerate(lists.schema.fields)}
         for record in lists.records:
-            if record[column["content"]] != DATA:
-                raise NotRelocatable(detail=f"`{path}` lists files of deletes, which hold paths of their own")
             manifest = self.move(record[column["manifest_path"]])
             self._manifest(manifest)
             record[column["manifest_path"]] = manifest
@@ -125,10 +126,30 @@ class Rewriter:
             return
         self._seen.add(path)
         entries = _read_avro(path)
-        data_file = next(position for position, field in enumerate(entries.schema.fields) if field.name == "data_file")
+        column = {field.name: position for position, field in enumerate(entries.schema.fields)}
+        kinds = cast("StructType", entries.schema.find_type("data_file")).fields
         for record in entries.records:
-            record[data_file] = Record(*(self._moved(value) for value in record[data_file]._data))
+            file = {
+                kind.name: self._moved(value)
+                for kind, value in zip(kinds, record[column["data_file"]]._data, strict=True)
+            }
+            if file.get("content") == POSITIONS and record[column["status"]] != GONE:
+                self._deletes(file)
+            record[column["data_file"]] = Record(*file.values())
         self._write_avro(path, entries)
+
+    def _deletes(self, file: dict[str, Any]) -> None:
+        """Rewrite a file of positions or vectors, which holds paths, and say how large it is now."""
+        path = local_path(file["file_path"])
+        if path not in self._seen:
+            self._seen.add(path)
+            beside = f"{path}.moved"
+            write_moved(path, beside, self.move)
+            self._take(beside, path)
+        file["file_size_in_bytes"] = Path(path).stat().st_size
+        file["split_offsets"] = None
+        for bounds in ("lower_bounds", "upper_bounds"):
+            file[bounds] = {each: bound for each, bound in (file[bounds] or {}).items() if each != PATH_ID}
 
     def _moved(self, value: Any) -> Any:
         """Move every path in a value of JSON."""
