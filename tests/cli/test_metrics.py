@@ -153,10 +153,32 @@ def test_follow_shows_what_comes_until_it_is_stopped(shop: Shop) -> None:
     assert (process.returncode, said) == (130, "")
 
 
-def test_a_test_of_dbt_that_failed_is_on_the_screen(shop: Shop) -> None:
-    began = {"event": "began", "run_id": "r1", "selection": "g", "partitions": [], "tables": ["silver.g"], "by": "cli"}
+def test_a_test_of_dbt_that_failed_is_on_the_screen_while_it_is_declared(shop: Shop) -> None:
     failed = {"event": "test", "name": "unique_g_id", "table": "", "status": "fail", "message": "Got 2 results"}
+    unit = {**failed, "name": "unit_g", "kind": "unit_test", "message": "actual differs"}
     ended = {"event": "ended", "status": "failed", "error": {"code": "data-tests-failed", "message": "1 test failed"}}
-    journal(shop.root, "r1", {**began, "pid": 0, "process": "gone", "host": "elsewhere"}, failed, ended)
+    journal(shop.root, "r1", BEGAN, {**failed, "kind": "test"}, unit, ended)
+    graph = shop.root / ".phlo" / "state" / "dbt" / "graph.json"
+    graph.parent.mkdir()
+    test = {"name": "unique_g_id", "unique_id": "test.shop.unique_g_id", "tables": ["silver.g"], "path": "g.yml"}
+    graph.write_text(json.dumps({"fingerprint": "", "models": [], "tests": [test]}))
     assert "✗ unique_g_id: Got 2 results" in shop.call("status").out
-    assert shop.call("status", "--json").records["failing_tests"] == ["unique_g_id: Got 2 results"]
+    both = ["unique_g_id: Got 2 results", "unit_g: actual differs"]
+    assert shop.call("status", "--json").records["failing_tests"] == both
+    graph.write_text(json.dumps({"fingerprint": "", "models": [], "tests": [{**test, "name": "not_null_g_id"}]}))
+    assert shop.call("status", "--json").records["failing_tests"] == both[1:]
+
+
+def test_the_last_check_of_a_table_leaves_the_screen_when_it_is_taken_away(shop: Shop) -> None:
+    failed = {"event": "check", "name": "ids", "table": "silver.g", "passed": False, "message": "ids: 2 are null"}
+    journal(shop.root, "r1", BEGAN, failed, {"event": "ended", "status": "failed", "error": {}})
+    journal(shop.root, "r2", {**BEGAN, "run_id": "r2"}, {"event": "ended", "status": "failed", "error": {}})
+    assert "✗ ids: 2 are null" in shop.call("status").out  # a run that failed may not have come to its checks
+    journal(shop.root, "r3", {**BEGAN, "run_id": "r3"}, {"event": "ended", "status": "success"})
+    assert "ids" not in shop.call("status").out
+
+
+BEGAN = {
+    "event": "began", "run_id": "r1", "selection": "g", "partitions": [], "tables": ["silver.g"], "by": "cli",
+    "pid": 0, "process": "gone", "host": "elsewhere",
+}  # fmt: skip

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from phlo.profiles import Lake
+    from phlo.project import Project
     from phlo.protocols import Ref
 
 LOOK_BACK = dt.timedelta(days=30)
@@ -61,7 +62,7 @@ def read_status(lake: Lake, now: dt.datetime) -> tuple[list[Asset], list[str]]:
     published = {name: newest.at for name, newest in lake.catalog.newest().items()}
     records = runs(lake.project.state, since=now - LOOK_BACK)
     newest = {name: record for record in sorted(records, key=lambda each: each.until) for name in record.tables}
-    checks = newest_checks(records)
+    checks = newest_checks(records, _declared_tests(lake.project))
     found = []
     for name in sorted({*pin.tables, *pin.views, *newest}):
         if not name.startswith("rejected."):
@@ -80,6 +81,13 @@ def read_status(lake: Lake, now: dt.datetime) -> tuple[list[Asset], list[str]]:
                 )
             )
     return found, list(filter(None, checks.get("", {}).values()))
+
+
+def _declared_tests(project: Project) -> set[str]:
+    """The data tests that the dbt project had when dbt read it last: a look at its files would cost seconds."""
+    from phlo.transform.models import last_read
+
+    return {test.name for test in last_read(project)[1]}
 
 
 def _show(assets: Sequence[Asset], tests: Sequence[str], refs: Sequence[Ref], now: dt.datetime) -> None:

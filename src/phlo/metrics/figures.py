@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from phlo.errors import InvalidPeriod
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from phlo.journal import RunRecord
 
@@ -76,16 +76,20 @@ def of_asset(table: str, records: Sequence[RunRecord]) -> AssetFigures:
     )
 
 
-def newest_checks(records: Iterable[RunRecord]) -> dict[str, dict[str, str]]:
+def newest_checks(records: Iterable[RunRecord], tests: Container[str] | None = None) -> dict[str, dict[str, str]]:
     """What each check of each table said the last time it ran, in one line: nothing, if it passed.
 
-    A run has all checks of a table or none, so that those it had not are no longer declared.
+    A run has all checks of a table or none, and one that was published had those of all its tables: what it had not
+    is no longer declared. Of dbt's data tests those in ``tests`` are, where that is known.
     """
     found: dict[str, dict[str, str]] = {}
     for record in sorted(records, key=lambda each: each.until):
-        for name in {str(line.get("table", "")) for line in record.of("check")}:
+        checked = {str(line.get("table", "")) for line in record.of("check")}
+        for name in {*checked, *(record.tables if record.status == "success" else ())}:
             found[name] = {}
         for line in record.of("check", "test"):
+            if tests is not None and line.get("kind") == "test" and str(line["name"]) not in tests:
+                continue
             message = check_message(line)
             found.setdefault(str(line.get("table", "")), {})[str(line["name"])] = "" if _passed(line) else message
     return found

@@ -85,10 +85,15 @@ def data_tests(project: Project) -> list[DataTest]:
     return _read_project(project)[1] if _may_test(project.dbt) else []
 
 
+def last_read(project: Project) -> tuple[list[Model], list[DataTest]]:
+    """The models and data tests as dbt read them last, whatever has changed since; none where it never did."""
+    return _stored(_kept(project)) or ([], [])
+
+
 def _read_project(project: Project) -> tuple[list[Model], list[DataTest]]:
     if not _has_nodes(project.dbt):
         return [], []
-    kept, fingerprint = project.state / "dbt" / "graph.json", _fingerprint(project.dbt)
+    kept, fingerprint = _kept(project), _fingerprint(project.dbt)
     stored = _stored(kept, fingerprint)
     if stored is not None:
         return stored
@@ -229,11 +234,15 @@ def _above(node: Any) -> list[str]:
     return list(getattr(node.depends_on, "nodes", ()))
 
 
-def _stored(path: Path, fingerprint: str) -> tuple[list[Model], list[DataTest]] | None:
-    """Read the graph that was kept, unless it is of other files, or not a graph at all."""
+def _kept(project: Project) -> Path:
+    return project.state / "dbt" / "graph.json"
+
+
+def _stored(path: Path, fingerprint: str | None = None) -> tuple[list[Model], list[DataTest]] | None:
+    """Read the graph that was kept, unless it is of other files (where that matters), or not a graph at all."""
     try:
         stored = json.loads(path.read_text())
-        if stored["fingerprint"] != fingerprint:
+        if fingerprint not in (None, stored["fingerprint"]):
             return None
         models = [Model(**_values(record)) for record in stored["models"]]
         return models, [DataTest(**_values(record)) for record in stored["tests"]]
