@@ -71,6 +71,20 @@ def test_a_load_that_is_recorded_again_replaces_itself(catalog: SqlRefCatalog) -
     assert [load.load_id for load in catalog.loads("r")] == ["l3", "l2"]
 
 
+def test_loads_that_are_recorded_together_replace_one_another_in_their_order(catalog: SqlRefCatalog) -> None:
+    catalog.create_ref("r")
+    catalog.record_load("r", *(Load("raw.g", f"2024-01-0{day}", f"l{day}", rows_read=day) for day in (1, 2)))
+    same_id, same_day = Load("raw.g", "2024-01-03", "l2"), Load("raw.g", "2024-01-03", "l9", rows_read=9)
+    catalog.record_load("r", same_id, same_day, Load("raw.h", None, "l10"))
+    assert [(load.table, load.load_id, load.rows_read) for load in catalog.loads("r")] == [
+        ("raw.g", "l1", 1),
+        ("raw.g", "l9", 9),
+        ("raw.h", "l10", 0),
+    ]
+    catalog.record_load("r")
+    assert len(catalog.loads("r")) == 3
+
+
 def test_loads_of_a_dropped_ref_never_counted(catalog: SqlRefCatalog) -> None:
     catalog.create_ref("r")
     catalog.record_load("r", Load("raw.g", "2024-01-01", "l1"))

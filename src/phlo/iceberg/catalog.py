@@ -183,8 +183,7 @@ class SqlRefCatalog:
     def record_load(self, ref: str, *loads: Load) -> None:
         """Write loads onto the ref's ledger, all or none; the same ``load_id`` replaces, and the same partition."""
         with self.database.write() as connection:
-            for load in loads:
-                ledger.record(connection, ref, load)
+            ledger.record(connection, ref, loads)
 
     def loads(self, ref: str = MAIN) -> list[Load]:
         """On main the ledger of what is loaded now (undone publishes do not count); on a ref its own loads."""

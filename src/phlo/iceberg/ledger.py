@@ -5,29 +5,29 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 
 from phlo.iceberg import files, layout, refs
 from phlo.iceberg.names import split
 from phlo.protocols import MAIN, MAINTENANCE, Load, Newest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection, Select
 
 
-def record(connection: Connection, ref: str, load: Load) -> None:
-    """Write a load onto a ref; it replaces the ref's load of the same id, and of the same partition."""
-    split(load.table)
-    refs.writable(connection, ref, load.table)
-    row, partition = layout.ref_loads.c, load.partition or ""
-    same = or_(row.load_id == load.load_id, (row.table_name == load.table) & (row.partition == partition))
-    connection.execute(layout.ref_loads.delete().where(row.ref == ref, same))
-    counts = {count: getattr(load, count) for count in layout.COUNTS}
-    key = {"ref": ref, "table_name": load.table, "partition": partition, "load_id": load.load_id}
-    connection.execute(layout.ref_loads.insert(), key | counts)
-    refs.record_reads(connection, ref, [load.table])  # "unchanged" was said of the rows as they were
+def record(connection: Connection, ref: str, loads: Sequence[Load]) -> None:
+    """Write loads onto a ref; each replaces the ref's load of the same id, and of the same partition."""
+    tables = dict.fromkeys(load.table for load in loads)
+    for table in tables:
+        split(table)
+        refs.writable(connection, ref, table)
+    rows = [_ref_row(ref, load) for load in loads]
+    for some in _at_once(rows):
+        connection.execute(_REPLACED, [{f"same_{name}": row[name] for name in _KEY} for row in some])
+        connection.execute(layout.ref_loads.insert(), some)
+    refs.record_reads(connection, ref, tables)  # "unchanged" was said of the rows as they were
 
 
 def loads(connection: Connection, ref: str) -> list[Load]:
@@ -146,3 +146,20 @@ def _tuples(connection: Connection, query: Select[Any]) -> list[tuple[Any, ...]]
 def _load(row: Any) -> Load:
     counts = {count: getattr(row, count) for count in layout.COUNTS}
     return Load(row.table_name, row.partition or None, row.load_id, **counts)
+
+
+def _ref_row(ref: str, load: Load) -> dict[str, Any]:
+    counts = {count: getattr(load, count) for count in layout.COUNTS}
+    return dict(zip(_KEY, (ref, load.table, load.partition or "", load.load_id), strict=True)) | counts
+
+
+def _at_once(rows: Sequence[dict[str, Any]]) -> list[Sequence[dict[str, Any]]]:
+    """All, or where two replace one another, one after the other."""
+    ids = {row["load_id"] for row in rows}
+    places = {(row["table_name"], row["partition"]) for row in rows}
+    return [rows] if 0 < len(rows) == len(ids) == len(places) else [[row] for row in rows]
+
+
+_KEY = ("ref", "table_name", "partition", "load_id")
+_IS = {name: layout.ref_loads.c[name] == bindparam(f"same_{name}") for name in _KEY}
+_REPLACED = layout.ref_loads.delete().where(_IS["ref"], or_(_IS["load_id"], _IS["table_name"] & _IS["partition"]))

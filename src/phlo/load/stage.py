@@ -111,6 +111,10 @@ class Rows(Protocol):
         """Read the rows in the order they arrived, at most ``size`` at once."""
 
 
+FEW = 10_000
+"""Rows of a file that one thread reads sooner than many begin."""
+
+
 @dataclass(frozen=True)
 class OpenPart:
     """One file of a stage while it is read."""
@@ -120,8 +124,9 @@ class OpenPart:
 
     def batches(self, size: int) -> Iterator[tuple[Kind, pa.RecordBatch]]:
         """Read its rows, one row group in memory at a time."""
+        many = self.file.metadata.num_rows > FEW
         for group in range(self.file.num_row_groups):
-            for batch in self.file.iter_batches(batch_size=size, row_groups=[group]):
+            for batch in self.file.iter_batches(batch_size=size, row_groups=[group], use_threads=many):
                 yield self.kind, batch
 
     def __enter__(self) -> OpenPart:

@@ -16,7 +16,7 @@ from phlo.load.cast import cast_array, cast_cells
 from phlo.load.cells import kind_of
 from phlo.load.checks import run_checks
 from phlo.load.reasons import Reason
-from phlo.load.rows import decode, encode
+from phlo.load.rows import decode_all, encode
 from phlo.load.spool import Spool
 from phlo.schemas.converter import arrow_schema
 
@@ -195,7 +195,7 @@ class Judge:
         """The first pass."""
         import pyarrow as pa
 
-        rows = [decode(text) for text in source] if isinstance(source, list) else None
+        rows = decode_all(source) if isinstance(source, list) else None
         count = len(rows) if rows is not None else source.num_rows  # type: ignore[union-attr]
         reasons: dict[int, list[Reason]] = {}
         arrays = []
