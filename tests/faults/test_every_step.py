@@ -1,0 +1,58 @@
+"""SIGKILL before each step that a command takes on the disk, and a disk that is full from each of them on.
+
+After each: main is a whole publish, before or after; refs and status name the dead; the same command then does its
+work, no row lost or doubled; and maintenance clears all that was left. `SWEEP=every` tries every single step, which
+takes an hour; without it, the first and the last step of each kind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SWEEP = Path(__file__).with_name("sweep.py")
+SCENARIOS = ("first-load", "merge", "run", "backfill", "maintain", "publish", "undo")
+
+
+def sweep(scenario: str, fault: str, folder: Path, how: str = os.environ.get("SWEEP", "ends")) -> dict[str, Any]:
+    """Run a sweep in a process of its own; skip where processes can't be stopped."""
+    refused = subprocess.run([sys.executable, SWEEP], capture_output=True, text=True, check=True).stdout
+    if refused:
+        pytest.skip(refused)
+    done = subprocess.run(
+        [sys.executable, SWEEP, scenario, fault, folder / "sweep", how], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-5000:]
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_command_that_is_killed_at_any_of_its_steps_leaves_main_whole(scenario: str, tmp_path: Path) -> None:
+    found = sweep(scenario, "kill", tmp_path)
+    assert found["problems"] == []
+    assert found["stopped"] >= found["tried"] - 2  # threads may take a step less
+    assert found["tried"] > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", ["merge", "run", "maintain", "publish"])
+def test_a_disk_that_is_full_from_any_step_on_is_said_and_harms_nothing(scenario: str, tmp_path: Path) -> None:
+    assert sweep(scenario, "full", tmp_path)["problems"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", ["merge", "run"])
+def test_strace_sees_no_step_that_is_not_swept(scenario: str, tmp_path: Path) -> None:
+    found = sweep(scenario, "kill", tmp_path, "none")
+    if found["unseen"] is None:
+        pytest.skip("no strace, or it may not watch a process")
+    assert found["unseen"] == []
+    assert found["steps"] > 100
