@@ -137,6 +137,9 @@ class Catalog(Protocol):
     warehouse: str
     """The folder or bucket below which all tables' files are."""
 
+    def check_writable(self) -> None:
+        """Raise ``ReadOnlyLake`` or ``ReadOnlyFolder`` for a bundle, and for a folder that can not be written."""
+
     def refs(self) -> list[Ref]:
         """List the refs other than main, newest first; an open one whose run holds no live lease has died."""
 

@@ -74,7 +74,7 @@ def test_it_reads_the_same_where_the_project_is_not(shop: Shop, packed: Path) ->
 
 def test_it_can_not_be_written(shop: Shop, packed: Path) -> None:
     _, there = opened(shop, packed)
-    for command in (("undo", "--yes"), ("maintain", "--yes")):
+    for command in (("undo", "--yes"), ("maintain", "--yes"), ("run",), ("materialize", "readings")):
         done = there.call(*command)
         assert (done.code, "error[read-only-lake]: This lake was opened from a bundle" in done.err) == (1, True)
     assert len(there.read(ROWS)) == 2

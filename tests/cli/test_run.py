@@ -9,7 +9,7 @@ import pytest
 
 from phlo.cli.run import transformed
 from phlo.profiles import open_lake
-from phlo.protocols import View
+from phlo.protocols import Load, View
 from phlo.transform.results import NodeResult, TransformResult
 
 if TYPE_CHECKING:
@@ -190,6 +190,8 @@ def test_a_source_that_raises_publishes_nothing_and_names_its_line(shop: Shop) -
     (ref,) = shop.call("ref", "list", "--json").records
     assert ref["state"] == "failed"
     assert ref["reason"]
+    assert f"Nothing was loaded and nothing was published; {ref['name']} is as main was" in done.err
+    assert shop.call("ref", "diff", ref["name"]).out == "It changed nothing.\n"
 
 
 def test_history_and_undo(shop: Shop) -> None:
@@ -278,6 +280,27 @@ def test_a_project_without_assets_says_how_to_begin_and_publishes_nothing(shop: 
     assert done.code == 0
     assert "`phlo create-workflow` adds a workflow" in done.err
     assert shop.call("history", "--json").records == []
+
+
+def test_undoing_a_publish_that_changed_nothing_says_so_and_publishes_nothing(shop: Shop) -> None:
+    catalog = open_lake(shop.root).catalog
+    catalog.create_ref("dev-ann")
+    catalog.publish("dev-ann")
+    said = shop.call("undo", "1", "--yes")
+    assert (said.code, said.err) == (0, "No table has changed since before publish 1, so there is nothing to undo.\n")
+    assert len(catalog.publishes()) == 1
+
+
+def test_undoing_a_publish_that_only_recorded_a_load_lets_the_load_count_no_longer(shop: Shop) -> None:
+    catalog = open_lake(shop.root).catalog
+    catalog.create_ref("dev-ann")
+    catalog.record_load("dev-ann", Load("raw.readings", DAY, "l1"))
+    catalog.publish("dev-ann")
+    said = shop.call("undo", "1", "--yes")
+    assert "No table had to move: what counts as loaded is as it was before publish 1, as publish 2." in said.out
+    assert catalog.loads() == []
+    assert shop.call("undo", "2", "--yes").code == 0  # and the undo can be undone
+    assert [load.partition for load in catalog.loads()] == [DAY]
 
 
 def test_undoing_a_publish_that_was_never_made_is_an_error_at_once(shop: Shop) -> None:

@@ -14,7 +14,7 @@ from phlo.protocols import MAIN, MAINTENANCE
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from phlo.protocols import Catalog, Change, Load
+    from phlo.protocols import Catalog, Change, Load, Publish
 
 
 SHOWN = 3
@@ -134,6 +134,9 @@ def undo(seq: int | None, dry_run: bool, yes: bool) -> None:
     if target > log[0].seq:
         raise UnknownPublish(seq=target, newest=log[0].seq)
     gone = [each for each in log if each.seq >= target]
+    if not any(each.changes or each.loads or each.restores is not None for each in gone):
+        say(f"No table has changed since before publish {target}, so there is nothing to undo.")
+        return
     click.echo("This undoes:")
     click.echo(table([(p.seq, f"{p.at:%Y-%m-%d %H:%M:%S}", p.run_id, _names(p.changes)) for p in gone],
                      ["publish", "at (UTC)", "run", "changed"]))  # fmt: skip
@@ -143,7 +146,7 @@ def undo(seq: int | None, dry_run: bool, yes: bool) -> None:
     if not yes:
         confirm(f"Move main back to before publish {target}?")
     done = catalog.undo(target)
-    click.echo(f"Moved {plural(len(done.changes), 'table')} back as publish {done.seq}.")
+    click.echo(_undone(done, target))
 
 
 def _insist_on_branch(name: str) -> None:
@@ -178,6 +181,12 @@ def _what(restores: int | None, forced: bool) -> str:
     if restores is not None:
         return f"undo to {restores}"
     return "publish --force" if forced else "publish"
+
+
+def _undone(done: Publish, target: int) -> str:
+    if done.changes:
+        return f"Moved {plural(len(done.changes), 'table')} back as publish {done.seq}."
+    return f"No table had to move: what counts as loaded is as it was before publish {target}, as publish {done.seq}."
 
 
 def _names(changes: Iterable[Change]) -> str:

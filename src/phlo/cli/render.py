@@ -30,11 +30,14 @@ def current_project() -> Project:
     return find_project(click.get_current_context().find_root().obj["project"])
 
 
-def current_lake() -> Lake:
-    """Open that project's lake."""
+def current_lake(*, writing: bool = False) -> Lake:
+    """Open that project's lake; for ``writing`` it must be one that may be written."""
     from phlo.profiles import open_lake
 
-    return open_lake(current_project())
+    lake = open_lake(current_project())
+    if writing:
+        lake.catalog.check_writable()
+    return lake
 
 
 def confirm(question: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -90,7 +90,7 @@ def backfill(
 
     for day in filter(None, (start_date, end_date)):
         parse_partition(day)  # a typing error is said before the project is read
-    lake = current_lake()
+    lake = current_lake(writing=not dry_run)
     failed = _show_import_failures(lake)
     plan = make_plan(lake, assets)
     whole = replace(plan, partitions=_range(lake, plan, start_date, end_date))
@@ -133,7 +133,7 @@ def _run(
     from phlo.plan import make_plan, select_plan
 
     days = [parse_partition(partition)] if partition else []
-    lake = current_lake()
+    lake = current_lake(writing=not dry_run)
     failed = _show_import_failures(lake)
     plan = select_plan(lake, select, exclude, days) if select or exclude else make_plan(lake, assets, days)
     name = " ".join(assets or select) or lake.project.name
@@ -305,6 +305,14 @@ def _failure_shown() -> Iterator[None]:
         raise
 
 
+def _left_behind(run: Run) -> str:
+    """Say what a run that failed before its first load has left: a source that is down leaves nothing."""
+    with suppress(PhloError):  # the error that ended the run is the one to show
+        if not run.lake.catalog.diff(run.ref):
+            return f"Nothing was loaded and nothing was published; {run.ref} is as main was when the run began."
+    return f"Nothing was published; {run.ref} keeps what the run did."
+
+
 @contextmanager
 def _alerts_checked(lake: Lake) -> Iterator[None]:
     """Look at the rules of alerts when a run has ended, unless it was stopped by hand."""
@@ -325,7 +333,7 @@ def _show_failed(run: Run) -> None:
     if loads:
         say("\n".join([f"Loaded on {run.ref}, and not published:", loads, *remarks(run.loads), *_where_rejected(run)]))
     elif run.plan.loads:
-        say(f"Nothing was published; {run.ref} keeps what the run did.")
+        say(_left_behind(run))
     for result in run.checks:
         if result.passed or not result.blocking:
             continue

@@ -54,6 +54,10 @@ class SqlRefCatalog:
         """Close the connections; the catalog can still be used, and opens new ones."""
         self.database.engine.dispose()
 
+    def check_writable(self) -> None:
+        """Raise ``ReadOnlyLake`` or ``ReadOnlyFolder`` for a bundle, and for a folder that can not be written."""
+        self.database.check_writable()
+
     # ── refs ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def refs(self) -> list[Ref]:

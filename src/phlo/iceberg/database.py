@@ -73,12 +73,16 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open a transaction that commits as a whole when the block ends, and not at all when it raises."""
+        self.check_writable()
+        with translated(self.engine.url), self.writer.begin() as connection:
+            yield connection
+
+    def check_writable(self) -> None:
+        """Raise ``ReadOnlyLake`` or ``ReadOnlyFolder`` where nothing may be written."""
         if self.sealed:
             raise ReadOnlyLake(uri=shown(self.engine.url))
         if self.fixed:
             raise ReadOnlyFolder(folder=Path(self.fixed).parent)
-        with translated(self.engine.url), self.writer.begin() as connection:
-            yield connection
 
 
 def open_database(uri: str, root: str) -> Database:
