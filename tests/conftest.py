@@ -18,6 +18,10 @@ import pytest
 # A shell starts what it puts into the background with Ctrl-C ignored, and so would be what the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# A command of a test does not record its run in Dagster, which costs two CPU seconds; what that does has its own tests.
+UNRECORDED = "PHLO_RECORD_COMMANDS"
+os.environ[UNRECORDED] = "false"
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
 
@@ -151,5 +155,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the machine reaches a test."""
     for name in list(os.environ):
-        if name.startswith(("PHLO_", "NIGHTSCOUT_", "DBT_")):
+        if name.startswith(("PHLO_", "NIGHTSCOUT_", "DBT_")) and name != UNRECORDED:
             monkeypatch.delenv(name)

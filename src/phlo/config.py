@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     keep_failed_days: int = Field(7, ge=0, description="How many days failed refs are kept.")
     history_days: int = Field(30, ge=0, description="How many days of main's past `phlo maintain` keeps readable.")
     schedule_timezone: str = Field("UTC", description="The time zone that `cron` is read in, such as Europe/Berlin.")
+    record_commands: bool = Field(
+        True, description="Whether commands record their runs in Dagster's instance themselves, where it is installed."
+    )
     concurrent_runs: int = Field(1, ge=1, description="How many runs the server lets work at once; others are queued.")
 
     @field_validator("schedule_timezone")

@@ -97,6 +97,12 @@ class Check(Protocol):
         """Judge the rows of a pandas DataFrame."""
 
 
+def check_name(check: Check) -> str:
+    """What a check calls itself, or its class."""
+    name = getattr(check, "name", None)
+    return name if isinstance(name, str) and name else type(check).__name__
+
+
 @dataclass(frozen=True)
 class Quality:
     """Checks of one table."""

@@ -39,7 +39,7 @@ def test_the_sensor_shows_commands_settles_dead_runs_tells_alerts_and_leaves_tho
     floor.instance.add_run_tags(starting.run_id, inherited)  # a retry has its parent's tags until it has a process
 
     said = tick(floor)
-    assert said == "1 run of the command line had something new."
+    assert said == "1 run of the command line had something new. Settled 1 whose process had died. 1 alert holds."
     assert status(floor, dead) is DagsterRunStatus.FAILURE
     assert status(floor, starting) is DagsterRunStatus.STARTING
     (shown,) = [run for run in floor.instance.get_runs() if run.run_id not in (dead.run_id, starting.run_id)]
@@ -47,10 +47,22 @@ def test_the_sensor_shows_commands_settles_dead_runs_tells_alerts_and_leaves_tho
     assert " since 20" in floor.shop.call("alerts", "list").out  # the rule's state
 
 
-def test_the_server_of_one_process_has_no_need_of_the_sensor(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [each.name for each in definitions(floor.lake).sensors or ()] == ["phlo_upkeep"]
-    monkeypatch.setattr(place, "_one_process", True)
-    assert list(definitions(floor.lake).sensors or ()) == []
+def test_in_the_server_of_one_process_it_leaves_the_journals_to_the_server_and_speaks_on_its_terminal(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (floor.shop.root / "source" / f"{DAY}.json").write_text("{not json")
+    assert floor.shop.call("materialize", "readings", "--partition", DAY).code == 1
+    (floor.shop.root / ".phlo" / "alerting").mkdir()
+    rules = floor.shop.root / ".phlo" / "alerting" / "config.yaml"
+    rules.write_text(ALERTS)
+    said: list[str] = []
+    monkeypatch.setattr(place, "_say", said.append)
+    assert tick(floor) == "1 alert holds."
+    assert floor.instance.get_runs() == []
+    assert [text.partition(" (run")[0] for text in said] == ["🔴 shop: failed: readings failed"]
+    rules.write_text("rules: nothing of the kind")
+    assert (tick(floor) or "").startswith("Alerts were not checked: ")
+    assert said[1].startswith("warning: alerts were not checked: ")
 
 
 def tick(floor: Floor) -> str | None:

@@ -73,22 +73,26 @@ def replay(name: str, partition: str | None, no_wait: bool, as_json: bool) -> No
     """
     from phlo.declarations import parse_partition
     from phlo.load.replay import told
+    from phlo.orchestration.recording import recorded
     from phlo.replay import replay_rejected
 
     day = parse_partition(partition) if partition else None
-    done = replay_rejected(current_lake(), name, ConsoleReporter(), partition=day, wait=not no_wait)
-    for each in done.replayed:
-        if as_json:
-            click.echo(dump(each))
-        elif not each.rows:
-            say(f"{each.table} has no rejected rows{f' on {day}' if day else ''}.")
-        else:
-            click.echo("\n".join(told(each)))
-    published = done.run.published
-    if published and published.changes and not as_json:
-        changed = plural(len(published.changes), "table")
-        rest = f"`phlo materialize {name}+` rebuilds what is made from it"
-        click.echo(f"Published {changed} as publish {published.seq}; {rest}.")
+    lake = current_lake()
+    with recorded(lake.project, say) as recording:
+        recording.begin(lake)
+        done = replay_rejected(lake, name, ConsoleReporter(), partition=day, wait=not no_wait)
+        for each in done.replayed:
+            if as_json:
+                click.echo(dump(each))
+            elif not each.rows:
+                say(f"{each.table} has no rejected rows{f' on {day}' if day else ''}.")
+            else:
+                click.echo("\n".join(told(each)))
+        published = done.run.published
+        if published and published.changes and not as_json:
+            changed = plural(len(published.changes), "table")
+            rest = f"`phlo materialize {name}+` rebuilds what is made from it"
+            click.echo(f"Published {changed} as publish {published.seq}; {rest}.")
 
 
 def _print_rejected(rows: list[RejectedRow], *, more: bool) -> None:

@@ -11,11 +11,13 @@ import click
 from phlo.cli.render import ConsoleReporter, cell, current_lake, dump, plural, say, table
 from phlo.declarations import parse_partition, today
 from phlo.errors import PhloError
+from phlo.orchestration.recording import recorded
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterator, Sequence
 
+    from phlo.backfill import Backfill
     from phlo.pipeline import Run
     from phlo.plan import Plan
     from phlo.profiles import Lake
@@ -91,31 +93,37 @@ def backfill(
     for day in filter(None, (start_date, end_date)):
         parse_partition(day)  # a typing error is said before the project is read
     lake = current_lake(writing=not dry_run)
-    failed = _show_import_failures(lake)
-    plan = make_plan(lake, assets)
-    whole = replace(plan, partitions=_range(lake, plan, start_date, end_date))
-    work = plan_backfill(lake, whole, force=force, chunk=chunk)
+    with recorded(lake.project, say, off=dry_run) as recording:
+        failed = _show_import_failures(lake)
+        plan = make_plan(lake, assets)
+        whole = replace(plan, partitions=_range(lake, plan, start_date, end_date))
+        work = plan_backfill(lake, whole, force=force, chunk=chunk)
+        _say_what_is_there(work)
+        if dry_run:
+            _show_plans(work.chunks, as_json)
+            return
+        if not work.chunks:
+            click.echo(dump([]) if as_json else "Nothing to do: main has every one of these days.")
+            click.get_current_context().exit(1 if failed else 0)
+        _warn_of_the_future(work.days)
+        say(f"⚡ Backfilling {' '.join(assets)}: {plural(len(work.days), 'day')}...")
+        recording.begin(lake)
+        runs = []
+        with _alerts_checked(lake), _failure_shown():
+            for each in run_backfill(lake, work, ConsoleReporter(), wait=not no_wait, parallel=parallel):
+                runs.append(_record(each))
+                if not as_json:
+                    _show_run(each)
+        if as_json:
+            click.echo(dump(runs))
+        _end(f"backfilled {' '.join(assets)}", failed, quiet=as_json)
+
+
+def _say_what_is_there(work: Backfill) -> None:
     if work.skipped:
         say(f"Skipping {plural(len(work.skipped), 'day')} already published (--force loads them again).")
     if work.gaps:
         say(f"Filling gaps: {plural(work.gaps, 'load')} of other days {'is' if work.gaps == 1 else 'are'} published.")
-    if dry_run:
-        _show_plans(work.chunks, as_json)
-        return
-    if not work.chunks:
-        click.echo(dump([]) if as_json else "Nothing to do: main has every one of these days.")
-        click.get_current_context().exit(1 if failed else 0)
-    _warn_of_the_future(work.days)
-    say(f"⚡ Backfilling {' '.join(assets)}: {plural(len(work.days), 'day')}...")
-    runs = []
-    with _alerts_checked(lake), _failure_shown():
-        for each in run_backfill(lake, work, ConsoleReporter(), wait=not no_wait, parallel=parallel):
-            runs.append(_record(each))
-            if not as_json:
-                _show_run(each)
-    if as_json:
-        click.echo(dump(runs))
-    _end(f"backfilled {' '.join(assets)}", failed, quiet=as_json)
 
 
 def _run(
@@ -134,25 +142,27 @@ def _run(
 
     days = [parse_partition(partition)] if partition else []
     lake = current_lake(writing=not dry_run)
-    failed = _show_import_failures(lake)
-    plan = select_plan(lake, select, exclude, days) if select or exclude else make_plan(lake, assets, days)
-    name = " ".join(assets or select) or lake.project.name
-    if not plan.loads and not plan.models:
-        say("There is nothing to run yet; `phlo create-workflow` adds a workflow.")
-        return
-    if dry_run:
-        _show_plans([plan], as_json)
-        return
-    if any(ingestion.partitioned for ingestion in plan.ingestions):
-        _warn_of_the_future(plan.partitions)
-    say(f"⚡ Materializing {name}...")
-    with _alerts_checked(lake), _failure_shown():
-        done = execute(lake, plan, ConsoleReporter(), wait=not no_wait, parallel=parallel)
-    if as_json:
-        click.echo(dump(_record(done)))
-    else:
-        _show_run(done)
-    _end(f"materialized {name}", failed, quiet=as_json)
+    with recorded(lake.project, say, off=dry_run) as recording:
+        failed = _show_import_failures(lake)
+        plan = select_plan(lake, select, exclude, days) if select or exclude else make_plan(lake, assets, days)
+        name = " ".join(assets or select) or lake.project.name
+        if not plan.loads and not plan.models:
+            say("There is nothing to run yet; `phlo create-workflow` adds a workflow.")
+            return
+        if dry_run:
+            _show_plans([plan], as_json)
+            return
+        if any(ingestion.partitioned for ingestion in plan.ingestions):
+            _warn_of_the_future(plan.partitions)
+        say(f"⚡ Materializing {name}...")
+        recording.begin(lake)
+        with _alerts_checked(lake), _failure_shown():
+            done = execute(lake, plan, ConsoleReporter(), wait=not no_wait, parallel=parallel)
+        if as_json:
+            click.echo(dump(_record(done)))
+        else:
+            _show_run(done)
+        _end(f"materialized {name}", failed, quiet=as_json)
 
 
 def _end(done: str, failed: bool, *, quiet: bool) -> None:

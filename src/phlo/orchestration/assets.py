@@ -26,10 +26,11 @@ from dagster import (
 )
 
 from phlo.backfill import CHUNK
+from phlo.declarations import check_name
 from phlo.errors import ChecksFailed, DataTestsFailed, TransformError, TransientSourceError
 from phlo.orchestration import about, show
 from phlo.orchestration.current import current, part
-from phlo.orchestration.keys import asset_key, check_keys, check_name, data_test_keys, word
+from phlo.orchestration.keys import asset_key, check_keys, data_test_keys, word
 from phlo.pipeline import check, load, transform
 
 if TYPE_CHECKING:

@@ -10,14 +10,16 @@ from dagster._utils.warnings import disable_dagster_warnings
 from phlo.orchestration.assets import checks, dbt_assets, ingestion_asset
 from phlo.orchestration.executor import run_is_ref
 from phlo.orchestration.keys import data_test_keys
-from phlo.orchestration.place import is_one_process
 from phlo.orchestration.plans import Project
 from phlo.orchestration.schedules import schedule_of
 from phlo.orchestration.upkeep import upkeep_sensor, weekly_maintenance
 from phlo.transform.models import data_tests, graph
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from phlo.profiles import Lake
+    from phlo.transform.models import DataTest, Model
 
 
 def definitions(lake: Lake) -> Definitions:
@@ -25,7 +27,12 @@ def definitions(lake: Lake) -> Definitions:
 
     Raises ``DbtProjectBroken`` when dbt can not read its project.
     """
-    workflows, models, tests = lake.workflows, tuple(graph(lake.project)), data_tests(lake.project)
+    return definitions_of(lake, graph(lake.project), data_tests(lake.project))
+
+
+def definitions_of(lake: Lake, found: Iterable[Model], tests: Sequence[DataTest]) -> Definitions:
+    """Make them with these models and tests of dbt's."""
+    workflows, models = lake.workflows, tuple(found)
     ingestions = list(workflows.ingestions.values())
     raw = [ingestion.table for ingestion in ingestions]
     known = {*raw, *(model.table for model in models)}
@@ -37,7 +44,7 @@ def definitions(lake: Lake) -> Definitions:
             assets=[*assets, *([dbt_assets(lake, models, tests, raw)] if models else [])],
             asset_checks=[checks(checked, tests, raw)] if checked or data_test_keys(tests, raw) else [],
             schedules=[*(schedule_of(each, zone) for each in ingestions if each.cron), weekly_maintenance(lake, zone)],
-            sensors=[] if is_one_process() else [upkeep_sensor(lake)],
+            sensors=[upkeep_sensor(lake)],
             executor=run_is_ref(Project(lake, models)),
         )
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from dagster import DagsterInstance
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from phlo.project import Project
 
 OWN = "dagster.yaml"
@@ -17,11 +18,24 @@ OWN = "dagster.yaml"
 
 
 def open_instance(project: Project) -> DagsterInstance:
-    """Open the instance; runs, events and ticks are in ``<state>/dagster``."""
+    """Open the instance; runs, events and ticks are in ``<state>/dagster``.
+
+    One process at a time: two that make its databases at once leave them unusable.
+    """
     folder = project.state / "dagster"
     folder.mkdir(exist_ok=True)
-    _write(folder / "dagster.yaml", yaml.safe_dump(_configuration(project, folder)))
-    return DagsterInstance.from_config(str(folder))
+    with (folder / "opening.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _write(folder / "dagster.yaml", yaml.safe_dump(_configuration(project, folder)))
+        return DagsterInstance.from_config(str(folder))
+
+
+def elsewhere(project: Project) -> DagsterInstance | None:
+    """Open the instance that ``DAGSTER_HOME`` names, unless it is the project's own."""
+    home = os.environ.get("DAGSTER_HOME")
+    if not home or Path(home).resolve() == (project.state / "dagster").resolve():
+        return None
+    return DagsterInstance.get()
 
 
 def _configuration(project: Project, folder: Path) -> dict[str, Any]:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dagster import DagsterRun
+from dagster._core.code_pointer import FileCodePointer
 from dagster._core.execution.api import create_execution_plan
 from dagster._core.instance.runs.run_domain import RunDomain
-from dagster._core.remote_origin import RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
+from dagster._core.remote_origin import (
+    InProcessCodeLocationOrigin,
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 from dagster._core.snap import snapshot_from_execution_plan
+
+from phlo.orchestration.workspace import CODE, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,8 +32,13 @@ if TYPE_CHECKING:
         RepositoryDefinition,
         SensorEvaluationContext,
     )
-    from dagster._core.origin import JobPythonOrigin
+    from dagster._core.remote_origin import CodeLocationOrigin
     from dagster._core.workspace.context import WorkspaceProcessContext
+
+    from phlo.project import Project
+
+UPKEEP = "phlo_upkeep"
+"""The sensor that every server of a project has."""
 
 REPOSITORY, NAME = "__repository__", "__ASSET_JOB"
 
@@ -89,5 +104,32 @@ def served_code(context: WorkspaceProcessContext) -> Code:
 def code_of_tick(context: SensorEvaluationContext) -> Code:
     """The code that a sensor is of."""
     origin = context.code_location_origin
-    remote = RemoteJobOrigin(RemoteRepositoryOrigin(origin, REPOSITORY), NAME) if origin else None
-    return Code(context.repository_def, remote)
+    return Code(context.repository_def, _job_of(origin) if origin else None)
+
+
+def code_beside(repository: RepositoryDefinition, project: Project, instance: DagsterInstance | None = None) -> Code:
+    """The code of a command, as the project's server names it, or the server that an instance has last had."""
+    pointer = FileCodePointer(str(CODE), "defs", str(project.root))
+    python = JobPythonOrigin(NAME, RepositoryPythonOrigin(sys.executable, pointer, entry_point=["dagster"]))
+    origin: CodeLocationOrigin = origin_of(project)
+    if instance is not None:
+        origin = _served_in(instance, project) or origin
+    return Code(repository, _job_of(origin), python)
+
+
+def _served_in(instance: DagsterInstance, project: Project) -> CodeLocationOrigin | None:
+    """How an instance that is somebody's own names the project's code: it keeps where the sensor of it comes from."""
+    states = [state for state in instance.all_instigator_state() if state.instigator_name == UPKEEP]
+    origins = [state.origin.repository_origin.code_location_origin for state in states]
+    ours = [each for each in origins if _folder_of(each) in (None, str(project.root))]
+    return ours[-1] if ours else None
+
+
+def _folder_of(origin: CodeLocationOrigin) -> str | None:
+    """The folder that it was loaded in; a server that Dagster merely knows the address of does not say."""
+    known = isinstance(origin, (InProcessCodeLocationOrigin, ManagedGrpcPythonEnvCodeLocationOrigin))
+    return origin.loadable_target_origin.working_directory if known else None
+
+
+def _job_of(origin: CodeLocationOrigin) -> RemoteJobOrigin:
+    return RemoteJobOrigin(RemoteRepositoryOrigin(origin, REPOSITORY), NAME)

@@ -1,24 +1,40 @@
 """Shows the runs of the command line in Dagster: their journals are read into an instance as they grow.
 
-Commands do not import Dagster, which costs more than most of them; whoever serves the UI reads what they wrote. A run
-gets the same id however often it is read, and a tag of the run says how many of its lines are in.
+Commands do not import Dagster, which costs more than most of them: a process beside them reads what they write, or
+whoever serves the UI. A run gets the same id however often it is read, a tag of it says how many of its lines are in,
+and readers take turns.
 """
 
 from __future__ import annotations
 
 import fcntl
+import os
+import signal
+import time
 import uuid
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dagster import DagsterEventType, DagsterRun, DagsterRunStatus
+from dagster import DagsterEventType, DagsterRun, DagsterRunStatus, RunsFilter
 
 from phlo import journal
 from phlo.orchestration import entries
 from phlo.orchestration.keys import asset_key
-from phlo.orchestration.tags import LINES_TAG, MAX_RETRIES_TAG, PARTITION_TAG, RANGE_TAGS, executed_by, marked
+from phlo.orchestration.reconcile import WORKING
+from phlo.orchestration.tags import (
+    BY_TAG,
+    LINES_TAG,
+    MAX_RETRIES_TAG,
+    PARTITION_TAG,
+    RANGE_TAGS,
+    RUN_TAG,
+    STOP_TAG,
+    executed_by,
+    is_alive,
+    marked,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +46,11 @@ if TYPE_CHECKING:
     from phlo.orchestration.jobs import Code
     from phlo.profiles import Lake
 
-RUN_START = DagsterEventType.RUN_START
+RUN_START, RUN_SUCCESS = DagsterEventType.RUN_START, DagsterEventType.RUN_SUCCESS
+STOPPED = (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED)
+BEGUN = "+"
+"""Follows the number of lines while more are being stored: a reader that sees it knows that another was killed."""
+
 RUNS = uuid.UUID("5f0d1c9e-6f3b-4d55-9c64-0f5b0c1a7e11")
 """The namespace in which the ids of Dagster runs are made from those of Phlo's."""
 
@@ -40,6 +60,12 @@ class Reader:
     """Reads the journals of a project into an instance; only files that grew are opened again."""
 
     lake: Lake
+    takes: Callable[[RunRecord], bool] = lambda _: True
+    """Which runs of the command line it reads."""
+    since: str = ""
+    """The id from which on it looks at runs; ids begin with the time."""
+    looked: int = 0
+    """When the last look at the journals began that came to its end, in nanoseconds; a look at none does not count."""
     open: set[Path] = field(default_factory=set)
     """Journals that may grow."""
     listed: int = 0
@@ -49,18 +75,33 @@ class Reader:
     """The runs of which this reader has seen what another may have stored without counting it."""
 
     def read(self, instance: DagsterInstance, code: Callable[[], Code], say: Callable[[str], None]) -> int:
-        """Read what is new, and return how many runs had something; several servers take turns."""
+        """Read what is new, and return how many runs had something."""
+        began = time.time_ns()
         self._list()
         if not self.open:
             return 0
         with self._alone():
-            return sum(self._look(file, instance, code, say) for file in sorted(self.open))
+            count = sum(self._look(file, instance, code, say) for file in sorted(self.open))
+        self.looked = began
+        return count
+
+    def settle(self, instance: DagsterInstance, code: Callable[[], Code], say: Callable[[str], None]) -> None:
+        """Read how those ended that work by the instance's account, and whose process is gone."""
+        working = instance.get_runs(RunsFilter(statuses=WORKING, tags={BY_TAG: "cli"}))
+        dead = [run for run in working if not is_alive(run)]
+        for run in dead:
+            with self._alone():
+                self._look(self._folder / f"{run.tags[RUN_TAG]}.jsonl", instance, code, say)
+
+    @property
+    def _folder(self) -> Path:
+        return self.lake.project.state / journal.FOLDER
 
     def _list(self) -> None:
-        folder = self.lake.project.state / journal.FOLDER
-        changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
+        changed = self._folder.stat().st_mtime_ns if self._folder.is_dir() else 0
         if changed != self.listed:
-            self.open |= set(folder.glob("*.jsonl")) - self.over
+            found = {file for file in self._folder.glob("*.jsonl") if file.stem >= self.since}
+            self.open |= found - self.over
             self.listed = changed
 
     @contextmanager
@@ -79,7 +120,10 @@ class Reader:
             return False
         try:
             record = journal.read(file)
-            told = record is not None and record.by == "cli" and self._show(record, instance, code)
+            if record is not None and not self._wants(record):
+                self._leave(file)
+                return False
+            told = record is not None and self._show(record, instance, code)
         except (KeyError, TypeError, ValueError) as error:  # of another version, or damaged: the others are shown
             say(f"warning: the journal `{file.name}` can not be read: {type(error).__name__}: {error}")
             self._leave(file)
@@ -87,6 +131,10 @@ class Reader:
         if record is not None and record.status != "running":  # told, and nothing follows
             self._leave(file)
         return told
+
+    def _wants(self, record: RunRecord) -> bool:
+        """Those that died are everybody's: who was to read them may have died with them."""
+        return record.by == "cli" and (record.status == "died" or self.takes(record))
 
     def _leave(self, file: Path) -> None:
         self.open.discard(file)
@@ -96,21 +144,24 @@ class Reader:
         run_id = str(uuid.uuid5(RUNS, record.run_id))
         run = instance.get_run_by_id(run_id)
         over = record.status != "running"
-        if run is not None and (run.is_finished or (not over and _lines(run) == len(record.lines))):
+        if run is not None and not over:
+            _stop_if_told(run, record, instance)
+        if run is not None and _lines(run) == len(record.lines) and (run.is_finished or not over):
             return False
         code = find()
         if run is None:
             run = self._make(record, run_id, instance, code)
-        known = self._stored(run, instance)
-        for events in entries.of_run(self.lake, run, record, 0 if known else _lines(run), code.checks):
-            self._store(instance, _without(events, known))
+        known, done = self._stored(run, instance), _lines(run)
+        instance.add_run_tags(run_id, {LINES_TAG: f"{done}{BEGUN}"})
+        for events in entries.of_run(self.lake, run, record, 0 if known else done, code.checks):
+            self._store(instance, [event for event in _without(events, known) if _changes(run, event)])
         instance.add_run_tags(run_id, {LINES_TAG: str(len(record.lines))})
         self.begun.add(run_id)
         return True
 
     def _stored(self, run: DagsterRun, instance: DagsterInstance) -> Counter[tuple[str, ...]]:
         """What a reader that was killed may have stored of a run before it could count the lines."""
-        if run.run_id in self.begun:
+        if run.run_id in self.begun and not run.tags[LINES_TAG].endswith(BEGUN):
             return Counter()
         # What moves the run's status is stored in two steps: without the second it has to come again.
         moves = set(entries.ENDS.values()) | ({RUN_START} if run.status is DagsterRunStatus.STARTING else set())
@@ -135,7 +186,20 @@ class Reader:
 
 
 def _lines(run: DagsterRun) -> int:
-    return int(run.tags.get(LINES_TAG, "0"))
+    return int(run.tags.get(LINES_TAG, "0").removesuffix(BEGUN))
+
+
+def _stop_if_told(run: DagsterRun, record: RunRecord, instance: DagsterInstance) -> None:
+    """Pass *Terminate* on to the command, where the launcher of the instance knows of no process."""
+    if run.status in STOPPED and run.tags.get(STOP_TAG) != run.run_id and is_alive(run):
+        instance.add_run_tags(run.run_id, {STOP_TAG: run.run_id})
+        with suppress(ProcessLookupError):
+            os.kill(record.pid, signal.SIGTERM)
+
+
+def _changes(run: DagsterRun, event: EventLogEntry) -> bool:
+    """Whether an event is news of a run that was called off while it went on: that it was published is."""
+    return not run.is_finished or event.dagster_event_type not in set(entries.ENDS.values()) - {RUN_SUCCESS}
 
 
 def _without(events: Sequence[EventLogEntry], known: Counter[tuple[str, ...]]) -> list[EventLogEntry]:

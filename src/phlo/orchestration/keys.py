@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dagster import AssetCheckKey, AssetKey
 
-from phlo.declarations import RAW
+from phlo.declarations import RAW, check_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -53,12 +53,6 @@ def data_test_keys(tests: Iterable[DataTest], tables: Collection[str]) -> Mappin
         if read:
             found[AssetCheckKey(asset_key(read[-1]), word(test.name))] = test
     return found
-
-
-def check_name(check: Check) -> str:
-    """What a check calls itself, or its class."""
-    name = getattr(check, "name", None)
-    return name if isinstance(name, str) and name else type(check).__name__
 
 
 def word(text: str) -> str:

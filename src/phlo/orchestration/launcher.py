@@ -18,13 +18,20 @@ from typing import TYPE_CHECKING, Any
 from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
 from dagster._serdes import ConfigurableClass
 
-from phlo.orchestration.tags import PID_TAG, executed_by, is_alive
+from phlo.orchestration.tags import PID_TAG, STOP_TAG, executed_by, is_alive
 
 if TYPE_CHECKING:
     from dagster import DagsterRun
     from dagster._serdes import ConfigurableClassData
 
 WORKER = "phlo.orchestration.worker"
+
+_watched: set[str] = set()
+
+
+def watched() -> frozenset[str]:
+    """The runs that launchers of this process started and that have not ended: they notice it themselves."""
+    return frozenset(_watched)
 
 
 class ProcessLauncher(RunLauncher, ConfigurableClass):
@@ -58,6 +65,7 @@ class ProcessLauncher(RunLauncher, ConfigurableClass):
             worker = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         self._instance.add_run_tags(run.run_id, executed_by(run.run_id, worker.pid))
         self._workers[run.run_id] = worker
+        _watched.add(run.run_id)
         threading.Thread(target=self._reap, args=(run.run_id, worker), name=f"reap-{run.run_id}", daemon=True).start()
 
     def terminate(self, run_id: str) -> bool:
@@ -65,6 +73,7 @@ class ProcessLauncher(RunLauncher, ConfigurableClass):
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False
+        self._instance.add_run_tags(run_id, {STOP_TAG: run_id})
         self._instance.report_run_canceling(run)
         if not is_alive(run):
             return False
@@ -84,11 +93,6 @@ class ProcessLauncher(RunLauncher, ConfigurableClass):
         """Wait for the runs that this launcher started."""
         for worker in list(self._workers.values()):
             worker.wait(timeout)
-
-    @property
-    def watched(self) -> set[str]:
-        """The runs that this launcher started and that have not ended."""
-        return set(self._workers)
 
     def stop(self, seconds: float = 20) -> None:
         """End the runs that this launcher started: politely first, so that each keeps its ref and says why."""
@@ -112,6 +116,7 @@ class ProcessLauncher(RunLauncher, ConfigurableClass):
         if run is not None and not run.is_finished:
             settle(self._instance, run, f"its process ended with {_said(code)}{self._last_words(run_id)}")
         self._workers.pop(run_id, None)
+        _watched.discard(run_id)
         self._log(run_id).unlink(missing_ok=True)
 
     def _log(self, run_id: str) -> Path:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from phlo.project import find_project
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from phlo.errors import PhloError
     from phlo.project import Project
 
@@ -15,7 +17,7 @@ VARIABLE = "PHLO_DEV_PROJECT"
 """Set by ``phlo dev`` for itself and the processes below it: the project's folder, or its name."""
 
 _found: list[str] = []
-_one_process = False
+_say: Callable[[str], None] | None = None
 
 
 def this_project() -> Project:
@@ -23,15 +25,15 @@ def this_project() -> Project:
     return find_project(os.environ.get(VARIABLE))
 
 
-def one_process() -> None:
-    """Keep in mind that this process serves everything: what others need a sensor for, it does in threads."""
-    global _one_process
-    _one_process = True
+def one_process(say: Callable[[str], None]) -> None:
+    """Keep in mind that ``phlo dev`` serves everything in this process, and how it tells its user something."""
+    global _say
+    _say = say
 
 
-def is_one_process() -> bool:
-    """Whether ``phlo dev`` serves in this process."""
-    return _one_process
+def voice() -> Callable[[str], None] | None:
+    """How ``phlo dev`` tells its user something, where it serves in this process."""
+    return _say
 
 
 def note(text: str, failures: list[PhloError]) -> None:

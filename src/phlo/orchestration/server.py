@@ -21,7 +21,7 @@ from phlo.errors import PortInUse, ServerRunning
 from phlo.orchestration import place
 from phlo.orchestration.instance import open_instance
 from phlo.orchestration.reconcile import reconcile
-from phlo.orchestration.upkeep import commands_shown, looked_after
+from phlo.orchestration.upkeep import commands_shown
 from phlo.orchestration.watch import refresh_on_change
 from phlo.orchestration.workspace import workspace
 from phlo.profiles import open_lake
@@ -64,7 +64,7 @@ def serve(project: Project, address: Address, say: Say, routes: Sequence[BaseRou
         stack.enter_context(only_server(project, address))
         listener = stack.enter_context(contextlib.closing(_listen(address)))
         os.environ[place.VARIABLE] = project.name if project.installed else str(project.root)
-        place.one_process()
+        place.one_process(say)
         _quiet()
         instance = stack.enter_context(open_instance(project))
         for run_id in reconcile(instance):
@@ -72,7 +72,6 @@ def serve(project: Project, address: Address, say: Say, routes: Sequence[BaseRou
         context = stack.enter_context(workspace(instance))
         say(place.found())
         stack.enter_context(commands_shown(open_lake(project), context, say))
-        stack.enter_context(looked_after(open_lake(project), instance, say))
         # Before the daemons, and so after them at the end: the queue must not start what nobody would stop.
         stack.callback(instance.run_launcher.stop)  # type: ignore[attr-defined]  # the one of launcher.py
         stack.enter_context(_daemons(context))

@@ -29,6 +29,9 @@ LINES_TAG = ".dagster/phlo_journal"
 PID_TAG, PROCESS_TAG = ".dagster/phlo_pid", ".dagster/phlo_process"
 """The process that executes a run, so that one that died is known from one that works."""
 
+STOP_TAG = ".dagster/phlo_stopped"
+"""The run whose process was told to stop: it is told once, for a second signal would cut its tidying up short."""
+
 OF_TAG = ".dagster/phlo_of"
 PARTITION_TAG = "dagster/partition"
 RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")

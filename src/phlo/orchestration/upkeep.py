@@ -1,6 +1,7 @@
 """What the server does without being asked: maintenance each week, and all the time a look at what others did.
 
-That is at the command line's runs, at runs whose process died, and at the rules of alerts.
+A sensor looks at the rules of alerts and at runs whose process died; it also reads the runs of the command line, unless
+``phlo dev`` does so itself, in a thread: a sensor comes every five seconds at best, and a command waits for its reader.
 """
 
 from __future__ import annotations
@@ -23,17 +24,21 @@ from dagster import (
 )
 
 from phlo.alerting import check
+from phlo.errors import PhloError
 from phlo.orchestration.assets import bare
-from phlo.orchestration.jobs import code_of_tick, served_code
+from phlo.orchestration.jobs import UPKEEP, code_of_tick, served_code
 from phlo.orchestration.journals import Reader
+from phlo.orchestration.launcher import watched
+from phlo.orchestration.place import voice
 from phlo.orchestration.reconcile import reconcile
 from phlo.orchestration.repeated import repeated
+from phlo.orchestration.seen import reading
 from phlo.upkeep import keep_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from dagster import DagsterInstance, OpExecutionContext
+    from dagster import OpExecutionContext
     from dagster._core.workspace.context import WorkspaceProcessContext
 
     from phlo.profiles import Lake
@@ -70,44 +75,49 @@ def weekly_maintenance(lake: Lake, timezone: str) -> ScheduleDefinition:
 def commands_shown(lake: Lake, context: WorkspaceProcessContext, say: Callable[[str], None]) -> Iterator[None]:
     """Show the runs of the command line while the server runs, the first time before it answers."""
     reader = Reader(lake)
+    with reading(lake.project) as note:
 
-    def journals() -> None:
-        reader.read(context.instance, lambda: served_code(context), say)
+        def journals() -> None:
+            reader.read(context.instance, lambda: served_code(context), say)
+            note(reader.looked)
 
-    journals()
-    with repeated(journals, SHOW_SECONDS, say, "the runs of the command line can not be shown"):
-        yield
-
-
-@contextmanager
-def looked_after(lake: Lake, instance: DagsterInstance, say: Callable[[str], None]) -> Iterator[None]:
-    """Evaluate the rules of alerts while the server runs, and settle runs of an earlier server that have died."""
-
-    def upkeep() -> None:
-        # A run without a process is one that the launcher is about to start: what had died before was settled first.
-        reconcile(instance, instance.run_launcher.watched, only_known=True)  # type: ignore[attr-defined]
-        check(lake, say, patience=ALERT_PATIENCE)
-
-    with repeated(upkeep, LOOK_SECONDS, say, "runs and alerts can not be looked after"):
-        yield
+        journals()
+        with repeated(journals, SHOW_SECONDS, say, "the runs of the command line can not be shown"):
+            yield
 
 
 def upkeep_sensor(lake: Lake) -> SensorDefinition:
-    """Do the same where Dagster's own server serves the project: it calls its sensors, and no threads of ours."""
-    reader, due = Reader(lake), [0.0]
+    """Look at what others did, again and again."""
+    say, due = voice(), [0.0]
+    reader = None if say else Reader(lake)
 
     @sensor(
-        name="phlo_upkeep",
-        minimum_interval_seconds=SENSOR_SECONDS,
+        name=UPKEEP,
+        minimum_interval_seconds=SENSOR_SECONDS if reader else LOOK_SECONDS,
         default_status=DefaultSensorStatus.RUNNING,
-        description="Shows the runs of the command line, settles runs whose process died, and looks at the alerts.",
+        description="Looks at the rules of alerts and at runs whose process died, and shows the command line's runs.",
     )
     def look(context: SensorEvaluationContext) -> SkipReason:
-        count = reader.read(context.instance, lambda: code_of_tick(context), context.log.warning)
+        found = []
+        if reader:
+            count = reader.read(context.instance, lambda: code_of_tick(context), context.log.warning)
+            found.append(f"{count} run{'' if count == 1 else 's'} of the command line had something new.")
         if time.monotonic() >= due[0]:
-            due[0] = time.monotonic() + LOOK_SECONDS
-            reconcile(context.instance, only_known=True)
-            check(lake, context.log.warning, patience=ALERT_PATIENCE)
-        return SkipReason(f"{count} run{'' if count == 1 else 's'} of the command line had something new.")
+            due[0] = time.monotonic() + (LOOK_SECONDS if reader else 0)
+            # A run without a process is one that a launcher is about to start.
+            dead = reconcile(context.instance, watched(), only_known=True)
+            found += [f"Settled {len(dead)} whose process had died."] if dead else []
+            found.append(_checked(lake, say or context.log.warning))
+        return SkipReason(" ".join(found))
 
     return look
+
+
+def _checked(lake: Lake, say: Callable[[str], None]) -> str:
+    """Look at the rules of alerts; a file of them that is wrong is said, and no reason for a page of traceback."""
+    try:
+        holding = len(check(lake, say, patience=ALERT_PATIENCE).firing)
+    except (PhloError, OSError) as error:
+        say(f"warning: alerts were not checked: {error}")
+        return f"Alerts were not checked: {error}"
+    return f"{holding} alert{' holds' if holding == 1 else 's hold'}."

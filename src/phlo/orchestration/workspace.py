@@ -19,17 +19,22 @@ if TYPE_CHECKING:
 
     from dagster import DagsterInstance
 
+    from phlo.project import Project
+
 CODE = Path(__file__).with_name("code_location.py")
 
 
 @contextmanager
 def workspace(instance: DagsterInstance) -> Iterator[WorkspaceProcessContext]:
     """Load the project's code into this process, once for the web app and the daemon."""
-    project = place.this_project()
-    target = LoadableTargetOrigin(python_file=str(CODE), attribute="defs", working_directory=str(project.root))
-    origin = InProcessCodeLocationOrigin(target, location_name=project.name)
-    with Workspace(instance, InProcessWorkspaceLoadTarget(origin)) as context:
+    with Workspace(instance, InProcessWorkspaceLoadTarget(origin_of(place.this_project()))) as context:
         yield context
+
+
+def origin_of(project: Project) -> InProcessCodeLocationOrigin:
+    """Name the project's code as its servers do."""
+    target = LoadableTargetOrigin(python_file=str(CODE), attribute="defs", working_directory=str(project.root))
+    return InProcessCodeLocationOrigin(target, location_name=project.name)
 
 
 class Workspace(WorkspaceProcessContext):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from phlo.declarations import check_name
 from phlo.errors import PhloError
 from phlo.quality.protocol import SHOWN, Outcome
 from phlo.redaction import redact
@@ -49,8 +50,7 @@ class Job:
     @property
     def name(self) -> str:
         """What the check calls itself, or its class."""
-        name = getattr(self.check, "name", None)
-        return name if isinstance(name, str) and name else type(self.check).__name__
+        return check_name(self.check)
 
 
 def result_of(job: Job, outcome: Outcome, rows: Iterable[Mapping[str, Any]], seconds: float) -> CheckResult:
