@@ -101,7 +101,9 @@ _KINDS = [PATH, POSITION]
 
 
 def _path(table: Table) -> str:
-    return f"{table.location()}/data/deletes-{uuid.uuid4()}.parquet"
+    folder = Path(table.location(), "data")
+    folder.mkdir(exist_ok=True)
+    return f"{folder}/deletes-{uuid.uuid4()}.parquet"
 
 
 def _file(

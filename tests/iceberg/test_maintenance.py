@@ -11,13 +11,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pyarrow as pa
 import pytest
+from tests.iceberg.deleting import delete_values
 
 from phlo.errors import HistoryExpired, MissingTableFiles
 from phlo.iceberg import liveness
 from phlo.iceberg.maintenance import Keep, maintain, plan
 from phlo.iceberg.merge import merge
+from phlo.iceberg.tables import scan_sql
 from phlo.protocols import MAIN
 
 if TYPE_CHECKING:
@@ -74,6 +77,41 @@ def test_what_could_be_read_reads_the_same_after(catalog: SqlRefCatalog, publish
     assert {where: rows for where, rows in after.items() if where in before} == before
     assert len(list(catalog.load("raw.g").scan().plan_files())) == 1
     assert maintain(catalog, Keep(grace=timedelta(0))).tables == ()
+
+
+def test_rows_that_another_engine_deleted_stay_deleted_and_their_files_are_kept_as_long_as_they_are_needed(
+    catalog: SqlRefCatalog, warehouse: Path, published: Write
+) -> None:
+    for n in range(4):
+        published("raw.g", [n, 10 + n], f"run-{n}")
+    catalog.create_ref("flink")
+    delete_values(catalog.load("raw.g", "flink"), [{"n": 12}], ["n"])
+    catalog.publish("flink")
+    deletes = set(warehouse.rglob("deletes-*.parquet"))
+    assert maintain(catalog, Keep(grace=timedelta(0))).tables[0].small_files == 4
+    table = catalog.load("raw.g")
+    with duckdb.connect() as con:
+        assert con.sql(f"SELECT list(n ORDER BY n) FROM ({scan_sql(table)})").fetchall()[0][0] == [
+            0,
+            1,
+            2,
+            3,
+            10,
+            11,
+            13,
+        ]
+    assert deletes <= files(warehouse)  # the publish before is still to be read
+
+
+def test_a_table_whose_deletes_can_not_be_read_is_left_as_it_is(catalog: SqlRefCatalog, published: Write) -> None:
+    for n in range(4):
+        published("raw.g", [n], f"run-{n}")
+    catalog.create_ref("flink")
+    delete_values(catalog.load("raw.g", "flink"), [{"n": 1}], [])
+    catalog.publish("flink")
+    before = catalog.load("raw.g").current_snapshot()
+    maintain(catalog, Keep(grace=timedelta(0)))
+    assert catalog.load("raw.g").current_snapshot() == before
 
 
 def test_past_states_beyond_retention_go_and_say_so(

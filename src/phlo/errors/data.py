@@ -93,6 +93,14 @@ class UnsupportedPartitioning(DataError):
     hint = "partition it by a column, or by year, month or day of one"
 
 
+class FormatNotWritable(DataError):
+    """A table that another engine has upgraded to a version of Iceberg's format that Phlo does not write."""
+
+    code = "format-not-writable"
+    message = "`{table}` has version {version} of Iceberg's format, which Phlo can read but not write"
+    hint = "write it with the engine that upgraded it, or load under another table_name"
+
+
 class UnreadableFile(DataError):
     """A file of another engine's that Phlo can not read as that engine means it."""
 

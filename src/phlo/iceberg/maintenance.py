@@ -9,17 +9,18 @@ tables that one holds a lease on are left for the next time, and files that one 
 from __future__ import annotations
 
 import secrets
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from phlo.errors import PublishConflict, TableLeased
+from phlo.errors import PublishConflict, TableLeased, UnreadableFile
 from phlo.iceberg import liveness, refs, states
 from phlo.iceberg.database import hold
 from phlo.iceberg.files import location
 from phlo.iceberg.leases import live_runs
 from phlo.iceberg.rewrite import SMALL_FILE
+from phlo.iceberg.tables import WRITTEN_VERSION
 from phlo.iceberg.tables import plan as plan_files
 from phlo.protocols import MAINTENANCE
 
@@ -139,14 +140,16 @@ def _tidyings(catalog: SqlRefCatalog, keep: Keep) -> list[Tidying]:
 
 
 def _tidying(name: str, table: Table, keep: Keep) -> Tidying:
+    if table.format_version > WRITTEN_VERSION:
+        return Tidying(name, 0, 0)
     return Tidying(name, len(_small(table)), len(_expired(table, keep)))
 
 
 def _small(table: Table) -> list[FileScanTask]:
-    """The small files of partitions that have several; those with deletes wait for a load that rewrites them."""
+    """The small files of partitions that have several."""
     partitions: dict[Record, list[FileScanTask]] = {}
     for task in plan_files(table):
-        ours = task.file.spec_id == table.spec().spec_id and not task.delete_files
+        ours = task.file.spec_id == table.spec().spec_id
         if ours and task.file.file_size_in_bytes < SMALL_FILE:
             partitions.setdefault(task.file.partition, []).append(task)
     return [task for group in partitions.values() if len(group) >= ENOUGH for task in group]
@@ -201,7 +204,8 @@ def _write_together(table: Table, limits: Limits | None) -> None:
     from phlo.iceberg.merge import compact
 
     if small := _small(table):
-        compact(table, small, limits=limits)
+        with suppress(UnreadableFile):  # such a table stays as it is; who reads it is told why
+            compact(table, small, limits=limits)
 
 
 def _remove(catalog: SqlRefCatalog, found: Roots, loose: Sequence[Orphan]) -> None:

@@ -23,7 +23,7 @@ from phlo.iceberg.commit import swap
 from phlo.iceberg.interrupts import StoppableConnection
 from phlo.iceberg.prune import key_range, may_hold
 from phlo.iceberg.rewrite import Rewrite, Rewriter
-from phlo.iceberg.tables import FILE, ROW, Columns, plan, tasks_sql, within, within_sql
+from phlo.iceberg.tables import FILE, ROW, Columns, check_writable, plan, tasks_sql, within, within_sql
 from phlo.iceberg.types import duckdb_type, quoted
 from phlo.protocols import Written
 
@@ -122,6 +122,7 @@ def compact(table: Table, tasks: Sequence[FileScanTask], *, limits: Limits | Non
 @contextmanager
 def _staged(table: Table, rows: pa.Table | pa.RecordBatchReader, limits: Limits | None) -> Iterator[Connection]:
     """Open a database that holds the rows as ``batch``, with the table's columns and types, in order of arrival."""
+    check_writable(table)
     try:
         with _connected(limits or Limits()) as opened:
             con = StoppableConnection(opened)

@@ -14,7 +14,7 @@ from pyiceberg.expressions import AlwaysTrue, BooleanExpression, In
 from pyiceberg.schema import Schema
 
 from phlo.declarations import SYSTEM_COLUMNS
-from phlo.errors import AmbiguousColumn, SchemaMismatch, UnknownColumn, nearest
+from phlo.errors import AmbiguousColumn, FormatNotWritable, SchemaMismatch, UnknownColumn, nearest
 from phlo.iceberg.manifests import plan_files
 from phlo.iceberg.scans import FILE, ROW, Columns, Connection, as_pattern, files_sql, is_misread, local_path
 from phlo.iceberg.types import duckdb_type, iceberg_type, quoted
@@ -32,9 +32,11 @@ __all__ = [
     "FILE",
     "PARTITION_COLUMN",
     "ROW",
+    "WRITTEN_VERSION",
     "Columns",
     "Connection",
     "as_pattern",
+    "check_writable",
     "evolve",
     "iceberg_schema",
     "local_path",
@@ -47,6 +49,9 @@ __all__ = [
 ]
 
 PARTITION_COLUMN = SYSTEM_COLUMNS[0]
+
+WRITTEN_VERSION = 2
+"""The newest version of Iceberg's format that PyIceberg writes; of version 3 it reads what is needed here."""
 
 _WIDENINGS = {(ice.IntegerType, ice.LongType), (ice.FloatType, ice.DoubleType)}
 
@@ -73,11 +78,12 @@ def iceberg_schema(schema: pa.Schema) -> Schema:
 
 
 def evolve(table: Table, schema: pa.Schema) -> None:
-    """Make room for rows of ``schema``, or raise ``SchemaMismatch`` and change nothing.
+    """Make room for rows of ``schema``, or raise ``SchemaMismatch`` or ``FormatNotWritable`` and change nothing.
 
     New columns are added, int widens to long and float to double. Columns that ``schema`` lacks stay; columns of
     Arrow's ``null`` type fit everywhere and add nothing.
     """
+    check_writable(table)
     known = {field.name: field.field_type for field in table.schema().fields}
     typed = [field for field in schema if not pa.types.is_null(field.type)]
     given = {field.name: field.field_type for field in iceberg_schema(pa.schema(typed)).fields}
@@ -135,6 +141,12 @@ def tasks_sql(
         some, given = [tasks[place] for place in deleted], numbers and [numbers[place] for place in deleted]
         parts.append(undeleted_sql(table, cast("list[DeletesTask]", some), columns, con, given))
     return " UNION ALL ".join(parts)
+
+
+def check_writable(table: Table) -> None:
+    """Raise ``FormatNotWritable`` for a table of a version of the format that PyIceberg does not write."""
+    if table.format_version > WRITTEN_VERSION:
+        raise FormatNotWritable(table=".".join(table.name()), version=table.format_version)
 
 
 def needs_reader(table: Table, task: FileScanTask) -> bool:

@@ -120,6 +120,8 @@ class _Rows:
         self, ids: tuple[int, ...], deletes: Sequence[EqualityDelete], numbers: dict[tuple[int, Record], int]
     ) -> str:
         """Keep the values that are deleted, each with the newest file that says so; return the table's name."""
+        if not ids:
+            raise self._unreadable("rows are deleted by the values of no column")
         fields = [self._compared(each, f"{each}") for each in ids]
         sequences = [delete.sequence for delete in deletes]
         partitions = [numbers[delete.partition] if delete.partition else -1 for delete in deletes]
