@@ -105,6 +105,10 @@ def test_create_workflow_asks_and_answers_as_documented(root: Path) -> None:
     assert prompts == "Workflow type: Domain name: Table name: Unique key field: Cron schedule: API base URL: "
     assert ("\n" + printed.lstrip("\n")).startswith(CREATED)
     assert "Test: phlo test nightscout" in done.stdout
+    expected = ["ingestion fills a table", "such as nightscout", "such as glucose_entries", "such as id", "every hour"]
+    found = [done.stderr.find(each) for each in [*expected, "such as https://", "models/sources.yml\n"]]
+    assert found == sorted(found)
+    assert -1 not in found
 
 
 def test_create_workflow_says_which_schema_it_updated(root: Path) -> None:
@@ -112,6 +116,7 @@ def test_create_workflow_says_which_schema_it_updated(root: Path) -> None:
     done = phlo("create-workflow", *OPTIONS, "--table", "medication_entries", cwd=root)
     assert "  ✓ workflows/schemas/nightscout.py (updated)\n" in done.stdout
     assert "  ✓ workflows/ingestion/nightscout/medication_entries.py\n" in done.stdout
+    assert "  ✓ transforms/dbt/models/sources.yml (updated)\n" in done.stderr
 
 
 def test_create_workflow_takes_every_answer_as_an_option(root: Path) -> None:

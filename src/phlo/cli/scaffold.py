@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from phlo.project import Project
+    from phlo.scaffold.workflow import WorkflowFile
 
 TREES = {
     "minimal": """\
@@ -39,6 +40,16 @@ TREES = {
 }
 
 DEFAULTS = {"kind": "ingestion", "cron": "0 */1 * * *"}
+EXPECTED = {
+    "kind": "ingestion fills a table, quality checks one; Enter: ingestion",
+    "domain": "What the workflow belongs to, which names its files, such as nightscout",
+    "table": "The table that it fills or checks, such as glucose_entries",
+    "unique_key": "The field that tells rows apart, such as id; several with commas",
+    "cron": "When it runs, in five fields, UTC unless the project says otherwise; Enter: 0 */1 * * *, every hour",
+    "base_url": "Where the source is, such as https://api.example.com/v1",
+}
+"""What a question asks for, on stderr before it: the questions themselves are as the documents show them."""
+
 NO_TESTS = 5
 """What pytest exits with when it finds no test."""
 
@@ -90,12 +101,13 @@ def create_workflow(path: str, **given: str | None) -> None:
     click.echo(f"\n🚀 Creating {answers['kind']} workflow for {answers['domain']}.{answers['table']}...\n")
     click.echo("✅ Created files:")
     for file in files:
-        click.echo(f"  ✓ {file.path}{' (updated)' if file.updated else ''}")
+        click.echo(_written(file))
+    told = _tell_dbt(project, answers["table"]) if answers["kind"] == "ingestion" else ""
     click.echo("\n<- Next steps:")
     for number, step in enumerate(_next_steps(answers, [file.path for file in files]), 1):
         click.echo(f"  {number}. {step}")
-    if answers["kind"] == "ingestion":
-        _tell_dbt(project, answers["table"])
+    if told:
+        say(told)
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -152,6 +164,7 @@ def _prompt(question: str, name: str, check: Callable[[str], None]) -> str:
         return text
 
     default = DEFAULTS.get(name)
+    say(EXPECTED[name])
     try:
         answer: str = click.prompt(question, default=default, show_default=False, value_proc=checked)
     except click.Abort:
@@ -177,13 +190,25 @@ def _next_steps(answers: Mapping[str, str], files: Sequence[Path]) -> list[str]:
     return [f"Edit schema: {schema}", f"Configure API: {workflow}", start, try_it]
 
 
-def _tell_dbt(project: Project, answered: str) -> None:
+def _written(file: WorkflowFile) -> str:
+    return f"  ✓ {file.path}{' (updated)' if file.updated else ''}"
+
+
+def _tell_dbt(project: Project, answered: str) -> str:
+    """Add the table to dbt's sources, list that file below the others, and return how models read the table.
+
+    It is listed on stderr: the documents show what stdout has.
+    """
     from phlo.scaffold.sources import SOURCE, add_source
+    from phlo.scaffold.workflow import WorkflowFile
 
     table = answered.strip().rpartition(".")[2]
+    known = {*project.dbt.rglob("*.yml"), *project.dbt.rglob("*.yaml")}
     file = add_source(project.dbt, table)
-    if file is not None:
-        say(f"\nModels read the table as source('{SOURCE}', '{table}'): it is in {file.relative_to(project.root)}.")
+    if file is None:
+        return ""
+    say(_written(WorkflowFile(file.relative_to(project.root), updated=file in known)))
+    return f"\nModels read the table as source('{SOURCE}', '{table}')."
 
 
 def _choose_tests(root: Path, arguments: Sequence[str]) -> list[str]:
