@@ -112,7 +112,8 @@ class SmallFiles:
 
 def arrow_schema(writer: Writer) -> pa.Schema:
     """Return the columns of a table's files in Arrow, with their field ids."""
-    return pa.schema([field.with_type(_short(field)) for field in schema_to_pyarrow(writer.schema)])
+    fields = schema_to_pyarrow(writer.schema)
+    return pa.schema([field.with_type(_short(field)).with_nullable(True) for field in fields])
 
 
 def _short(field: pa.Field) -> pa.DataType:
