@@ -1,10 +1,11 @@
-"""What Dagster adds: to a run and its partitions, to a command, and what the server costs until its first page.
+"""What Dagster adds: to a run, its partitions and a command; what the server costs until its first page, and idle.
 
 python -m benchmarks dagster
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 import signal
@@ -18,7 +19,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.measure import Clock, Table, child
+from benchmarks.measure import Clock, Table, child, cpu
+from phlo.scaffold.init import init_project
+from phlo.scaffold.nightscout_server import NightscoutServer
+from phlo.scaffold.synthetic_cgm import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +35,9 @@ import phlo
 def readings(partition_date: str):
     return [{"id": f"{partition_date}-{n}", "value": n} for n in range(288)]
 """
-FIRST = "2023-01-01"
+FIRST, DAY = "2023-01-01", dt.date(2024, 1, 20)
+ISOLATED = "phlo dev --isolated (dagster dev)"
+SETTLED = 30
 MODULE = "dagster"
 
 
@@ -49,10 +55,16 @@ def tables(quick: bool) -> Iterator[Table]:
         [(n, plain[n]["cpu"], steps[n]["cpu"], steps[n]["cpu"] - plain[n]["cpu"], shown[n]["cpu"]) for n in counts],
     )
     yield Table(
+        "A command, and its run in Dagster's instance",
+        "Seconds of the command and the process beside it, the best of two; the instance is there, no server is.",
+        ("command", "CPU", "recorded", "more", "wall", "recorded", "more"),
+        list(beside(quick)),
+    )
+    yield Table(
         "The server until its first page",
         "A project of one ingestion, its instance new. Memory is the sum of the proportional set sizes.",
-        ("", "wall s", "CPU s", "processes", "MB"),
-        [served("phlo dev"), *([] if quick else [served("phlo dev --isolated (dagster dev)", "--isolated")])],
+        ("", "wall s", "CPU s", "processes", "MB", "idle CPU s of a minute"),
+        [served("phlo dev", settled=0)] if quick else [served("phlo dev"), served(ISOLATED, "--isolated")],
     )
 
 
@@ -116,7 +128,37 @@ def shown(days: int) -> dict[str, float]:
     return clock.took
 
 
-def served(title: str, *options: str) -> tuple[object, ...]:
+def beside(quick: bool) -> Iterator[tuple[object, ...]]:
+    """Run commands with and without the process that records them."""
+    with project() as root:
+        days = ["--start-date", FIRST, "--end-date", str(_days(366)[-1]), "--force"]
+        materialize, backfill = ["materialize", "readings", "--partition", FIRST], ["backfill", "readings", *days]
+        yield "materialize, one day", *_compared(root, materialize)
+        if quick:
+            return
+        yield "backfill, 366 days in chunks of 31", *_compared(root, backfill)
+    with tempfile.TemporaryDirectory() as name, NightscoutServer(entries(DAY, 2)) as site:
+        os.environ["NIGHTSCOUT_BASE_URL"] = site.base_url
+        init_project("platform", Path(name), "glucose")
+        yield "run, one day, 5 models", *_compared(Path(name) / "platform", ["run", "--partition", str(DAY)])
+
+
+def _compared(root: Path, command: list[str]) -> tuple[float, ...]:
+    _took(root, command, "true")  # what is made once: dbt's answer, the instance
+    without, recorded = ([_took(root, command, on) for _ in range(2)] for on in ("false", "true"))
+    (cpu, wall), (more_cpu, more_wall) = (tuple(map(min, *found)) for found in (without, recorded))
+    return cpu, more_cpu, more_cpu - cpu, wall, more_wall, more_wall - wall
+
+
+def _took(root: Path, command: list[str], recorded: str) -> tuple[float, float]:
+    """CPU seconds of a command and the process beside it, and the wall seconds until the prompt is back."""
+    environment = {**os.environ, "PHLO_RECORD_COMMANDS": recorded}
+    before, began = cpu(), time.perf_counter()
+    subprocess.run([sys.executable, "-m", "phlo", *command], cwd=root, env=environment, check=True, capture_output=True)
+    return cpu() - before, time.perf_counter() - began
+
+
+def served(title: str, *options: str, settled: int = SETTLED) -> tuple[object, ...]:
     """Start the server and ask for a page."""
     with project() as root, closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
@@ -130,7 +172,8 @@ def served(title: str, *options: str) -> tuple[object, ...]:
                 time.sleep(0.05)
             wall = time.perf_counter() - began
             pids = _below(server.pid)
-            return title, wall, sum(map(_cpu, pids)), len(pids), sum(map(_memory, pids))
+            found = wall, sum(map(_cpu, pids)), len(pids), sum(map(_memory, pids))
+            return title, *found, _idle(server.pid, settled) if settled else "-"
         finally:
             server.send_signal(signal.SIGINT)
             server.wait(60)
@@ -151,10 +194,16 @@ class project:  # noqa: N801  used like a function
 
 
 def _days(count: int) -> tuple:  # type: ignore[type-arg]
-    import datetime as dt
-
     first = dt.date.fromisoformat(FIRST)
     return tuple(first + dt.timedelta(days=n) for n in range(count))
+
+
+def _idle(pid: int, seconds: int) -> float:
+    """CPU seconds of a minute in which nobody asks for anything, once it has settled."""
+    time.sleep(seconds)
+    before = sum(map(_cpu, _below(pid)))
+    time.sleep(seconds)
+    return (sum(map(_cpu, _below(pid))) - before) * 60 / seconds
 
 
 def _answers(port: int) -> bool:

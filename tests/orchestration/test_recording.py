@@ -15,6 +15,7 @@ import pytest
 from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterRunStatus
 from floor import DAY, floor_of, rows, write_checks, write_waiting
 from server_process import PLATFORM, dagsters_own, served
+from tests.faults.test_full_disk import fill, small_disk  # noqa: F401  # a fixture
 
 from phlo.orchestration import recording
 from phlo.orchestration.recording import RECORDER, is_recorded, recorded
@@ -201,8 +202,10 @@ def test_a_command_is_in_the_instance_of_dagster_home_and_is_stopped_and_repeate
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("broken", ["settings", "version", "home"])
-def test_what_is_wrong_with_dagster_is_one_warning_and_the_command_ends_as_it_does(shop: Shop, broken: str) -> None:
+@pytest.mark.parametrize("broken", ["settings", "version", "home", "disk"])
+def test_what_is_wrong_with_dagster_is_one_warning_and_the_command_ends_as_it_does(
+    shop: Shop, broken: str, request: pytest.FixtureRequest
+) -> None:
     shop.deliver(DAY, rows(3))
     environment = dict(ON)
     if broken == "settings":
@@ -212,15 +215,19 @@ def test_what_is_wrong_with_dagster_is_one_warning_and_the_command_ends_as_it_do
         (shop.root.parent / "other" / "dagster").mkdir(parents=True)
         (shop.root.parent / "other" / "dagster" / "__init__.py").write_text("__version__ = '0.1'\n")
         environment["PYTHONPATH"] = str(shop.root.parent / "other")
-    else:
+    elif broken == "home":
         environment["DAGSTER_HOME"] = str(shop.root.parent / "not there")
+    else:
+        full = request.getfixturevalue("small_disk")
+        fill(full, 8)
+        environment["DAGSTER_HOME"] = str(full)
     done = shop.run("materialize", "readings", "--partition", DAY, **environment)
     assert "Successfully materialized readings" in done.stdout
     (warning,) = [line for line in done.stderr.splitlines() if "warning" in line]
     assert re.match(r"warning: the run was not recorded in Dagster: \w+: .+; `phlo dev` reads it", warning)
     failed = shop.run("materialize", "readings", "--partition", "2024-13-01", code=2, **environment)
     assert "warning" not in failed.stderr  # it did not begin
-    if broken == "home":  # the project's own is another one
+    if broken in ("home", "disk"):  # the project's own is another one
         with floor_of(shop) as floor:
             assert [run.status for run in floor.instance.get_runs()] == [DagsterRunStatus.SUCCESS]
 

@@ -14,6 +14,8 @@ from dagster._core.execution.api import execute_run
 from dagster._daemon.daemon import DagsterDaemon  # noqa: F401  # before the scheduler, which imports it in a circle
 from dagster._scheduler.scheduler import launch_scheduled_runs
 from dagster._utils.schedules import schedule_execution_time_iterator
+from floor import floor_of, write_waiting
+from server_process import served
 
 from phlo.declarations import Ingestion, Source
 from phlo.errors import InvalidSetting
@@ -25,6 +27,7 @@ from phlo.profiles import open_lake
 
 if TYPE_CHECKING:
     from floor import Floor
+    from tests.conftest import Shop
 
 HOURLY = """
 import phlo
@@ -82,6 +85,33 @@ def test_ticks_that_come_while_a_run_is_going_are_queued_and_none_is_lost(schedu
     days = [run.tags[tag] for tag in RANGE_TAGS for run in runs]
     assert last.isoformat() in days
     assert len({run.tags["dagster/run_key"] for run in runs}) == 2
+
+
+@pytest.mark.slow
+def test_a_tick_that_comes_while_its_last_run_is_going_is_queued_and_run_after_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHLO_DEV_PROJECT", str(shop.root))
+    write_waiting(shop.root)
+    slow = shop.root / "workflows" / "ingestion" / "slow.py"
+    now = dt.datetime.now(dt.UTC)
+    half_an_hour = now + dt.timedelta(minutes=30)  # no tick of its own comes meanwhile
+    whole = slow.read_text().replace("(unique_key", f'(cron="{half_an_hour.minute} * * * *", unique_key')
+    slow.write_text(whole.replace("waiting(partition_date: str)", "waiting()"))  # as a whole: no day is to come
+    with served(shop) as server, floor_of(shop) as floor, workspace(floor.instance) as context:
+        log, times = logging.getLogger("ticks"), {}
+
+        def tick(hours: int) -> None:
+            moment = half_an_hour + dt.timedelta(hours=hours, minutes=1)
+            assert [error for error in launch_scheduled_runs(context, log, moment, times) if error] == []
+
+        tick(0)
+        server.wait((shop.root / "source" / "began").exists)
+        tick(1)
+        server.wait(lambda: sorted(run["status"] for run in server.runs()) == ["QUEUED", "STARTED"])
+        (shop.root / "source" / "go").touch()
+        server.wait(lambda: [run["status"] for run in server.runs()] == ["SUCCESS"] * 2)
+        assert len(floor.lake.catalog.publishes()) == 2
 
 
 @pytest.mark.slow
