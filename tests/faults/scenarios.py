@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Act = tuple[str, ...] | Callable[[Path], None]
 
 FILES = {
-    "pyproject.toml": '[project]\nname = "shop"\n[tool.phlo]\nkeep_failed = 3\n',
+    "pyproject.toml": '[project]\nname = "shop"\n[tool.phlo]\nrecord_commands = false\n',
     "workflows/ingestion/shop.py": """
 import json
 from pathlib import Path

@@ -117,21 +117,22 @@ NUMBERS = {
         "rename": 82, "renameat": 264, "renameat2": 316, "link": 86, "linkat": 265, "symlink": 88, "symlinkat": 266,
         "unlink": 87, "unlinkat": 263, "mkdir": 83, "mkdirat": 258, "rmdir": 84, "ftruncate": 77, "truncate": 76,
         "fallocate": 285, "chmod": 90, "fchmod": 91, "fchmodat": 268, "chown": 92, "fchown": 93, "fchownat": 260,
-        "utimensat": 280,
+        "utimensat": 280, "statfs": 137, "fstatfs": 138,
     },
     "aarch64": {
         "seccomp": 277, "write": 64, "pwrite64": 68, "writev": 66, "pwritev": 70, "pwritev2": 287, "sendfile": 71,
         "copy_file_range": 285, "openat": 56, "openat2": 437, "fsync": 82, "fdatasync": 83, "renameat": 38,
         "renameat2": 276, "linkat": 37, "symlinkat": 36, "unlinkat": 35, "mkdirat": 34, "ftruncate": 46,
         "truncate": 45, "fallocate": 47, "fchmod": 52, "fchmodat": 53, "fchown": 55, "fchownat": 54, "utimensat": 88,
+        "statfs": 43, "fstatfs": 44,
     },
 }  # fmt: skip
 """The system calls that change files, by the kernel's numbers."""
 
 BY_DESCRIPTOR = {"write", "pwrite64", "writev", "pwritev", "pwritev2", "sendfile", "fsync", "fdatasync", "ftruncate",
-                 "fallocate", "fchmod", "fchown"}  # fmt: skip
+                 "fallocate", "fchmod", "fchown", "fstatfs"}  # fmt: skip
 BY_PATH = {"open": 0, "creat": 0, "rename": 0, "link": 1, "symlink": 1, "unlink": 0, "mkdir": 0, "rmdir": 0,
-           "truncate": 0, "chmod": 0, "chown": 0}  # fmt: skip
+           "truncate": 0, "chmod": 0, "chown": 0, "statfs": 0}  # fmt: skip
 BY_FOLDER = {"openat": 0, "openat2": 0, "mkdirat": 0, "unlinkat": 0, "fchmodat": 0, "fchownat": 0, "utimensat": 0,
              "renameat": 0, "renameat2": 0, "linkat": 2, "symlinkat": 1}  # fmt: skip
 """Which argument is the descriptor of a folder; the path follows it."""
@@ -139,8 +140,15 @@ BY_FOLDER = {"openat": 0, "openat2": 0, "mkdirat": 0, "unlinkat": 0, "fchmodat":
 TORN = ("write", "pwrite64")
 """Steps that may be done by half."""
 
-FREEING = {"unlink", "unlinkat", "rmdir", "chmod", "fchmod", "fchmodat", "chown", "fchown", "fchownat", "utimensat"}
-"""Steps that a full disk lets pass."""
+ROOMLESS = {"unlink", "unlinkat", "rmdir", "ftruncate", "truncate", "chmod", "fchmod", "fchmodat", "chown", "fchown",
+            "fchownat", "utimensat"}  # fmt: skip
+"""Steps that a full disk lets pass: a file that is only cut, or made longer with nothing in it, takes no room."""
+
+MAKING = {"open", "creat", "openat", "openat2", "mkdir", "mkdirat"}
+"""Steps that take no room where there is something already."""
+
+ROOM = {"statfs", "fstatfs"}
+"""Calls that ask how much room there is: no steps, but a full disk has to say so."""
 
 OPENING = {"open": 1, "openat": 2}
 """Which argument has the flags; without those that make or empty a file, opening changes nothing."""
@@ -203,23 +211,28 @@ class _Watch:
                 fcntl.ioctl(self.listener, RECEIVE, notice)
                 ticket, pid, _, number, _, _, *arguments = NOTICE.unpack(notice)
                 error = self._decide(pid, self.names[number], arguments)
-                fcntl.ioctl(self.listener, SEND, ANSWER.pack(ticket, 0, -error, 0 if error else GO_ON))
+                done = error is None
+                fcntl.ioctl(self.listener, SEND, ANSWER.pack(ticket, 0, -(error or 0), 0 if done or error else GO_ON))
             except OSError as gone:  # killed while it was held
                 if gone.errno not in {errno.ENOENT, errno.ESRCH}:
                     raise
         return tuple(self.steps)
 
-    def _decide(self, pid: int, call: str, arguments: list[int]) -> int:
-        """Note a step; return the error that it ends with, 0 to let it be done."""
+    def _decide(self, pid: int, call: str, arguments: list[int]) -> int | None:
+        """Note a step; return the error that it ends with, 0 to let it be done, None if it was done here."""
         path = _path(pid, call, arguments)
         if path != self.below and not path.startswith(f"{self.below}/"):
             return 0
+        if call in ROOM:
+            full = self.fault is not None and self.fault.kind == "full" and len(self.steps) >= self.fault.at
+            return _say_full(pid, path, arguments[1]) if full else 0
         self.steps.append(Step(call, path))
         fault, number = self.fault, len(self.steps)
         if fault is None or number < fault.at:
             return 0
         if fault.kind == "full":
-            return 0 if call in FREEING else errno.ENOSPC
+            passes = call in ROOMLESS or (call in MAKING and Path(path).exists())
+            return 0 if passes else errno.ENOSPC
         if number == fault.at:
             if fault.kind == "torn" and call in TORN:
                 _write_half(pid, call, arguments)
@@ -261,6 +274,15 @@ def _write_half(pid: int, call: str, arguments: list[int]) -> None:
     position = os.fstat(file).st_size if appends else int(known["pos"])
     os.pwrite(file, half, arguments[3] if call == "pwrite64" else position)
     os.close(file)
+
+
+def _say_full(pid: int, path: str, address: int) -> None:
+    """Answer ``statfs`` in the kernel's place: all as it is, and no room."""
+    true = os.statvfs(path)
+    sizes = (0, true.f_bsize, true.f_blocks, 0, 0, true.f_files, true.f_ffree, 0, true.f_namemax, true.f_frsize)
+    with open(f"/proc/{pid}/mem", "wb", buffering=0) as memory:  # noqa: PTH123
+        memory.seek(address)
+        memory.write(struct.pack("10q", *sizes))
 
 
 def _content(file: IO[bytes]) -> str:

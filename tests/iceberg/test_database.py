@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -17,10 +18,11 @@ from phlo.errors import (
     CatalogTooNew,
     CatalogUnavailable,
     CatalogUnsupported,
+    CommitUnclear,
     MissingExtra,
     ProjectMoved,
 )
-from phlo.iceberg import layout, sqlite
+from phlo.iceberg import layout, refs, sqlite
 from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.protocols import Load
 
@@ -201,6 +203,20 @@ def test_a_forked_child_does_not_use_its_parent_s_connections(tmp_path: Path) ->
     assert os.waitpid(child, 0)[1] == 0
     catalog.create_ref("parent-2")
     assert {ref.name for ref in catalog.refs()} == {"parent", "child", "parent-2"}
+
+
+def test_a_commit_that_fails_on_the_disk_is_not_said_to_be_undone(tmp_path: Path) -> None:
+    catalog, _ = lite(tmp_path)
+    catalog.create_ref("r")
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with pytest.raises(CommitUnclear, match="disk I/O") as error, catalog.database.write() as connection:
+            refs.fail(connection, "r", "x" * 10_000, blocked=False)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, unlimited[1]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    assert error.value.next_step.startswith("`phlo history` and `phlo ref list` tell")
+    assert catalog.ref("r").state == "open"
 
 
 # ── Postgres ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -175,6 +175,14 @@ class CatalogUnavailable(CatalogError):
     hint = "`phlo doctor` looks at the catalog, its disk and its locks"
 
 
+class CommitUnclear(CatalogError):
+    """The catalog's disk or its connection failed while it took a change: the change is made, or it is not, whole."""
+
+    code = "commit-unclear"
+    message = "The catalog `{uri}` failed while it took a change, which may be made or not: {detail}"
+    hint = "`phlo history` and `phlo ref list` tell whether it is; `phlo doctor` looks at the catalog and its disk"
+
+
 class CatalogCorrupt(CatalogError):
     """The catalog's file is not a database, or is damaged."""
 

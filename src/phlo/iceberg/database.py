@@ -25,6 +25,7 @@ from phlo.errors import (
     CatalogTooNew,
     CatalogUnavailable,
     CatalogUnsupported,
+    CommitUnclear,
     MissingExtra,
     ProjectMoved,
     ReadOnlyFolder,
@@ -74,8 +75,16 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """Open a transaction that commits as a whole when the block ends, and not at all when it raises."""
         self.check_writable()
-        with translated(self.engine.url), self.writer.begin() as connection:
-            yield connection
+        url, committing = self.engine.url, False
+        with translated(url):
+            try:
+                with self.writer.begin() as connection:
+                    yield connection
+                    committing = True
+            except DBAPIError as error:
+                if committing and _may_be_done(error):
+                    raise CommitUnclear(uri=shown(url), detail=_detail(url, error.orig)) from error
+                raise
 
     def check_writable(self) -> None:
         """Raise ``ReadOnlyLake`` or ``ReadOnlyFolder`` where nothing may be written."""
@@ -142,12 +151,26 @@ def translated(url: URL) -> Iterator[None]:
 
 def _error(url: URL, error: SQLAlchemyError | sqlite3.Error) -> CatalogError:
     cause = error.orig if isinstance(error, DBAPIError) else error
-    uri, detail = shown(url), str(cause).strip().split("\n")[0]
-    if type(cause) is sqlite3.DatabaseError:  # its subclasses are locks, full disks and the like
-        return CatalogCorrupt(uri=uri, detail=detail)
+    # SQLite's own subclasses are locks, full disks and the like.
+    kind = CatalogCorrupt if type(cause) is sqlite3.DatabaseError else CatalogUnavailable
+    return kind(uri=shown(url), detail=_detail(url, cause))
+
+
+def _may_be_done(error: DBAPIError) -> bool:
+    """Whether a commit that failed may count all the same.
+
+    SQLite's log has it, though not surely on the disk, and who opens it next reads it; or Postgres did not answer.
+    """
+    if isinstance(error.orig, sqlite3.Error):
+        return error.orig.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR
+    return error.connection_invalidated
+
+
+def _detail(url: URL, cause: BaseException | None) -> str:
+    detail = str(cause).strip().split("\n")[0]
     if detail == "disk I/O error" and _is_full(url):
-        detail = "No space left on device"  # SQLite's shared memory is a file, and it has no word for that
-    return CatalogUnavailable(uri=uri, detail=detail)
+        return "No space left on device"  # SQLite's shared memory is a file, and it has no word for that
+    return detail
 
 
 def _is_full(url: URL) -> bool:
