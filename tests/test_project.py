@@ -119,6 +119,20 @@ def test_a_syntax_error_names_its_line(root: Path) -> None:
     assert "(line 3)" in str(failure)
 
 
+def test_a_file_that_others_import_is_shown_once_with_those_that_import_it(root: Path) -> None:
+    (root / "workflows" / "shared.py").write_text("def broken(:\n")
+    workflow(root, "events", "from workflows.shared import broken\n")
+    workflow(root, "orders", "import workflows.shared\n")
+    workflow(root, "other", "import no_such_module\n")
+    found = load_workflows(find_project(root))
+    assert len(found.failures) == 4
+    shown = {str(each.values["file"]): str(each) for each in found.causes}
+    assert sorted(shown) == ["workflows/ingestion/other.py", "workflows/shared.py"]
+    assert shown["workflows/shared.py"].endswith(
+        "; nor, because of it, do `workflows/ingestion/events.py`, `workflows/ingestion/orders.py`"
+    )
+
+
 def test_a_wrong_declaration_is_reported_with_its_own_sentence(root: Path) -> None:
     workflow(root, "orders", INGESTION.format(name="orders").replace("unique_key", "uniqe_key"))
     (failure,) = load_workflows(find_project(root)).failures

@@ -25,6 +25,8 @@ from phlo.errors import DuplicateAsset, NoProject, PhloError, UnknownProject, Wo
 from phlo.redaction import redact
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from phlo.config import Settings
 
 STATE = Path(".phlo", "state")
@@ -80,6 +82,16 @@ class Workflows:
     qualities: list[Quality] = field(default_factory=list)
     failures: list[WorkflowImportFailed] = field(default_factory=list)
 
+    @property
+    def causes(self) -> list[WorkflowImportFailed]:
+        """The failures to show: what a file that does not import keeps from importing is named with that file."""
+        by_file = {str(failure.values["file"]): failure for failure in self.failures}
+        kept: dict[str, list[str]] = {}
+        for file, failure in by_file.items():
+            origin = str(failure.values["origin"])
+            kept.setdefault(origin if origin in by_file else file, []).append(file)
+        return [_with_importers(by_file[file], [each for each in kept[file] if each != file]) for file in kept]
+
 
 def find_project(where: str | Path | None = None) -> Project:
     """Find the project at or above a folder (default: the working folder), or an installed one by its name."""
@@ -123,8 +135,27 @@ def _import(root: Path, file: Path) -> WorkflowImportFailed | None:
     except (Exception, SystemExit) as error:  # noqa: BLE001  user code may raise anything, or exit
         declared[:] = [record for record in declared if record.source.file != str(file)]
         detail = str(error) if isinstance(error, PhloError) else redact(f"{type(error).__name__}: {error}")
-        return WorkflowImportFailed(file=relative(str(file), root), line=_line(error, file), detail=detail)
+        return WorkflowImportFailed(
+            file=relative(str(file), root), line=_line(error, file), detail=detail, origin=_origin(error, root, file)
+        )
     return None
+
+
+def _with_importers(failure: WorkflowImportFailed, files: Sequence[str]) -> WorkflowImportFailed:
+    if not files:
+        return failure
+    named = ", ".join(f"`{file}`" for file in files)
+    detail = f"{failure.values['detail']}; nor, because of it, do {named}"
+    return WorkflowImportFailed(**{**failure.values, "detail": detail})
+
+
+def _origin(error: BaseException, root: Path, file: Path) -> str:
+    """The project's file in which an import ended: the file itself, or one that it imports."""
+    frames = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        frames.append(error.filename)
+    own = [frame for frame in frames if Path(frame).is_relative_to(root)]
+    return relative(own[-1] if own else str(file), root)
 
 
 def _line(error: BaseException, file: Path) -> int | str:

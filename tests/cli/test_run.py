@@ -180,6 +180,16 @@ def test_a_broken_workflow_file_costs_its_own_assets_and_the_exit_code(shop: Sho
     assert values(shop) == [1]
 
 
+def test_a_schema_that_does_not_import_is_shown_once_and_nothing_left_to_run_is_a_failure(shop: Shop) -> None:
+    (shop.root / "workflows" / "schema.py").write_text("class Broken(:\n")
+    (shop.root / "workflows" / "ingestion" / "shop.py").write_text("from workflows.schema import Broken\n")
+    (shop.root / "workflows" / "other.py").write_text("from workflows.schema import Broken\n")
+    done = shop.call("run")
+    assert (done.code, done.err.count("error["), done.err.count("invalid syntax")) == (1, 1, 1)
+    assert "; nor, because of it, do `workflows/ingestion/shop.py`, `workflows/other.py`" in done.err
+    assert done.err.endswith("There is nothing to run: mend the files that do not import.\n")
+
+
 def test_a_source_that_raises_publishes_nothing_and_names_its_line(shop: Shop) -> None:
     (shop.root / "source" / f"{DAY}.json").mkdir()
     done = shop.call("materialize", "readings", "--partition", DAY)
@@ -201,7 +211,9 @@ def test_history_and_undo(shop: Shop) -> None:
     shop.call("materialize", "readings", "--partition", DAY)
     undone = shop.call("undo", "--yes")
     assert undone.code == 0, undone.err
+    assert undone.out.endswith("Moved 1 table back as publish 3. `phlo undo 3` takes that back.\n")
     assert values(shop) == [1, 1]
+    assert "undo to 1  raw.readings" in shop.call("undo", "--dry-run").out
     log = shop.call("history", "--json").records
     assert [(each["seq"], each["restores"]) for each in log] == [(3, 1), (2, None), (1, None)]
     assert shop.call("undo", "--yes").code == 0

@@ -110,7 +110,7 @@ def _run(root: Path, days: Sequence[dt.date]) -> Lake:
     from phlo.profiles import open_lake
 
     lake = open_lake(root)
-    for failure in lake.workflows.failures:
+    for failure in lake.workflows.causes:
         raise failure
     work = plan_backfill(lake, make_plan(lake, (), days))
     if work.skipped:

@@ -121,7 +121,7 @@ def _files(project: Project) -> Iterator[Finding]:
     except (PhloError, OSError) as error:
         yield _failed("workflows", error)
     else:
-        for failure in workflows.failures:
+        for failure in workflows.causes:
             yield _failed("workflows", failure)
         loads, checks = len(workflows.ingestions), len(workflows.qualities)
         yield Finding("workflows", "ok", f"{plural(loads, 'ingestion')}, {plural(checks, 'quality declaration')}")

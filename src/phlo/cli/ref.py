@@ -138,8 +138,8 @@ def undo(seq: int | None, dry_run: bool, yes: bool) -> None:
         say(f"No table has changed since before publish {target}, so there is nothing to undo.")
         return
     click.echo("This undoes:")
-    click.echo(table([(p.seq, f"{p.at:%Y-%m-%d %H:%M:%S}", p.run_id, _names(p.changes)) for p in gone],
-                     ["publish", "at (UTC)", "run", "changed"]))  # fmt: skip
+    click.echo(table([(p.seq, f"{p.at:%Y-%m-%d %H:%M:%S}", p.run_id or _what(p.restores, p.forced), _names(p.changes))
+                      for p in gone], ["publish", "at (UTC)", "run", "changed"]))  # fmt: skip
     if dry_run:
         say("Nothing was moved.")
         return
@@ -185,7 +185,8 @@ def _what(restores: int | None, forced: bool) -> str:
 
 def _undone(done: Publish, target: int) -> str:
     if done.changes:
-        return f"Moved {plural(len(done.changes), 'table')} back as publish {done.seq}."
+        moved = f"Moved {plural(len(done.changes), 'table')} back as publish {done.seq}."
+        return f"{moved} `phlo undo {done.seq}` takes that back."
     return f"No table had to move: what counts as loaded is as it was before publish {target}, as publish {done.seq}."
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from phlo.transform.results import TransformResult
 
 FAILING_ROWS = 5
+NO_WORKFLOWS = "There is nothing to run yet; `phlo create-workflow` adds a workflow."
+NO_WORKFLOW_IMPORTS = "There is nothing to run: mend the files that do not import."
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -147,8 +149,8 @@ def _run(
         plan = select_plan(lake, select, exclude, days) if select or exclude else make_plan(lake, assets, days)
         name = " ".join(assets or select) or lake.project.name
         if not plan.loads and not plan.models:
-            say("There is nothing to run yet; `phlo create-workflow` adds a workflow.")
-            return
+            say(NO_WORKFLOW_IMPORTS if failed else NO_WORKFLOWS)
+            click.get_current_context().exit(1 if failed else 0)
         if dry_run:
             _show_plans([plan], as_json)
             return
@@ -197,7 +199,7 @@ def _show_import_failures(lake: Lake) -> bool:
     from phlo.quality.gate import insist_on_checks
 
     failures = lake.workflows.failures
-    for failure in failures:
+    for failure in lake.workflows.causes:
         say(f"error[{failure.code}]: {failure}\nhint: {failure.next_step}")
     insist_on_checks(lake.project.root, failures)
     return bool(failures)

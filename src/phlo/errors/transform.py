@@ -32,7 +32,7 @@ class NothingSelected(TransformError):
 
     code = "nothing-selected"
     message = "`{selection}` selects no model and no source"
-    hint = "`dbt ls --select …` in the dbt project's folder shows what a selection means"
+    hint = "`phlo run --dry-run` lists the tables; a selector is a name, +name, name+, tag:… or path:…, as in dbt"
 
 
 class ModelsSkipped(TransformError):

@@ -54,7 +54,7 @@ def materialize(
     from phlo.pipeline import execute
     from phlo.plan import make_plan
 
-    for failure in lake.workflows.failures:
+    for failure in lake.workflows.causes:
         raise failure
     given = dict(rows or {})
     for name in given:
