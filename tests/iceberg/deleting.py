@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyiceberg.io.pyarrow import (
+    _dataframe_to_data_files,
     compute_statistics_plan,
     data_file_statistics_from_parquet_metadata,
     parquet_path_to_id_mapping,
@@ -46,10 +47,12 @@ def delete_values(
     partition: Record | None = None,
     spec_id: int | None = None,
     schema: Schema | None = None,
+    beside: pa.Table | None = None,
 ) -> None:
     """Delete the rows that have, in some columns, the values of one of these; other columns are written beside them.
 
-    ``partition`` is the one whose rows are deleted; ``schema`` is an older one that the engine still knows.
+    ``partition`` is the one whose rows are deleted; ``schema`` is an older one that the engine still knows; the rows
+    ``beside`` are written in the same snapshot, as upserts do.
     """
     known = schema or table.schema()
     named = Schema(*(known.find_field(name) for name in rows[0]))
@@ -60,7 +63,11 @@ def delete_values(
     bounds = data_file_statistics_from_parquet_metadata(
         pq.read_metadata(path), compute_statistics_plan(named, {}), parquet_path_to_id_mapping(named)
     )
-    add_deletes(table, [_file(table, path, kind, partition, spec_id, equality_ids=ids, **bounds.to_serialized_dict())])
+    deletes = _file(table, path, kind, partition, spec_id, equality_ids=ids, **bounds.to_serialized_dict())
+    data = list(_dataframe_to_data_files(table.metadata, beside, table.io)) if beside else []
+    for file in data:
+        file.spec_id = table.spec().spec_id
+    add_deletes(table, [deletes, *data])
 
 
 def delete_positions(table: Table, places: Mapping[str, Sequence[int]], partition: Record | None = None) -> None:
@@ -89,7 +96,7 @@ def unpartitioned_spec(table: Table) -> int:
 
 
 def add_deletes(table: Table, files: Sequence[DataFile]) -> None:
-    """Add delete files in one snapshot."""
+    """Add delete files, and data files beside them, in one snapshot."""
     with table.transaction() as transaction:
         producer = _DeleteAppend(Operation.DELETE, transaction, table.io)
         for file in files:
@@ -122,16 +129,17 @@ def _file(
 
 
 class _DeleteAppend(_FastAppendFiles):
-    """Adds files to manifests of deletes, one for each spec."""
+    """Adds files to manifests of deletes or of data, one for each spec."""
 
     def _manifests(self) -> list[ManifestFile]:
         written = []
-        for spec_id in {file.spec_id for file in self._added_data_files}:
-            files = [file for file in self._added_data_files if file.spec_id == spec_id]
-            with _DeleteManifest(
-                self.spec(spec_id), self.schema(), self.new_manifest_output(), self._snapshot_id, "deflate"
-            ) as writer:
-                for file in files:
+        files = self._added_data_files
+        for data, spec_id in {(file.content == DataFileContent.DATA, file.spec_id) for file in files}:
+            deletes = (self.spec(spec_id), self.schema(), self.new_manifest_output(), self._snapshot_id, "deflate")
+            with self.new_manifest_writer(self.spec(spec_id)) if data else _DeleteManifest(*deletes) as writer:
+                for file in (
+                    each for each in files if (each.content == DataFileContent.DATA, each.spec_id) == (data, spec_id)
+                ):
                     writer.add(
                         ManifestEntry.from_args(
                             status=ManifestEntryStatus.ADDED, snapshot_id=self._snapshot_id, data_file=file

@@ -14,6 +14,7 @@ from tests.iceberg.deleting import add_deletes, delete_positions, delete_values,
 
 from phlo.errors import UnreadableFile
 from phlo.iceberg.catalog import SqlRefCatalog
+from phlo.iceberg.deletes import DeletesTask
 from phlo.iceberg.merge import append, compact, merge, replace
 from phlo.iceberg.tables import evolve, plan, scan_sql
 from phlo.protocols import Written
@@ -93,6 +94,25 @@ def test_rows_written_after_a_delete_stay_and_those_before_it_go(make: Make) -> 
     delete_values(table, [{"_id": "a"}], ["_id"])
     append(table, readings(("a", 3, JANUARY)))
     assert read(table) == [("a", 3, JANUARY)]
+
+
+def test_each_of_many_files_knows_which_deletes_are_newer_than_it(make: Make) -> None:
+    table = make()
+    for n, deleted in enumerate(["a", "b", "a", "c"]):
+        table.append(readings(*((key, n, JANUARY) for key in "abcd")))
+        delete_values(table, [{"_id": deleted}], ["_id"])
+    assert len({task.sequence for task in plan(table) if isinstance(task, DeletesTask)}) == 4
+    expected = [("a", 3), ("b", 2), ("b", 3), ("d", 0), ("d", 1), ("d", 2), ("d", 3)]
+    assert [row[:2] for row in read(table)] == expected
+
+
+def test_rows_written_with_a_delete_in_one_snapshot_stay(make: Make) -> None:
+    table = make()
+    table.append(readings(("a", 1, JANUARY), ("b", 2, JANUARY)))
+    delete_values(table, [{"_id": "a"}], ["_id"], beside=readings(("a", 9, JANUARY)))
+    assert read(table) == [("a", 9, JANUARY), ("b", 2, JANUARY)]
+    assert merge(table, readings(("a", 9, JANUARY), ("b", 3, JANUARY)), ["_id"]) == Written(updated=1, unchanged=1)
+    assert read(table) == [("a", 9, JANUARY), ("b", 3, JANUARY)]
 
 
 def test_a_delete_is_about_its_partition_or_about_all(make: Make) -> None:
