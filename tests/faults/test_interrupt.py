@@ -30,7 +30,9 @@ def slow(partition_date: str):
 """
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_a_run_that_is_stopped_publishes_nothing_and_ends_at_once(shop: Shop, sent: signal.Signals, code: int) -> None:
     (shop.root / "workflows" / "slow.py").write_text(SLOW)
     process = shop.start("materialize", "slow", "--partition", "2024-01-20")

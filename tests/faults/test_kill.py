@@ -1,4 +1,7 @@
-"""SIGKILL at any point of a run: main is a whole publish, and running again neither loses nor doubles a row."""
+"""SIGKILL in a run: main is a whole publish, and running again neither loses nor doubles a row.
+
+``test_every_step.py`` stops at every step that a command takes on the disk; here a user's process is killed as it is.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    import subprocess
-
     from tests.conftest import Shop
 
 KILLER = str(Path(__file__).parent / "killer")
 EVENTS_A_DAY = 10
+KILLS = 20
 
 
 def rows_of(day: int, version: int) -> list[dict[str, Any]]:
@@ -58,27 +60,44 @@ def name_of(day: int) -> str:
     return f"2024-01-{day:02}"
 
 
-def kill_group(process: subprocess.Popen[str]) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+@pytest.mark.parametrize(
+    "function",
+    [
+        "publishes.py:_enter",
+        *(pytest.param(place, marks=pytest.mark.slow) for place in ("write.py:_write", "merge.py:merge")),
+    ],
+)
+def test_a_run_killed_in_the_middle_leaves_main_whole_and_the_next_does_its_work(shop: Shop, function: str) -> None:
+    load = ("materialize", "--partition", name_of(1))
+    shop.deliver(name_of(1), rows_of(1, 0))
+    assert shop.call(*load).code == 0
+    shop.deliver(name_of(1), rows_of(1, 1))
+    shop.run(*load, code=-9, PYTHONPATH=KILLER, KILL_IN=function)
+    assert check_main(shop, {1: {0}}) == {1: 0}
+    assert [ref["state"] for ref in shop.call("ref", "list", "--json").records] == ["died"]
+    assert shop.call(*load).code == 0
+    assert check_main(shop, {1: {1}}) == {1: 1}
 
 
-def sweep(shop: Shop, kills: list[dict[str, Any]]) -> None:
-    """Run the days again and again, each time killed as told, and look at main after each kill."""
-    versions = {1: 0}  # published when the run was measured
-    wanted = {1: {0}}
-    for number, kill in enumerate(kills):
+@pytest.mark.slow
+def test_runs_killed_at_random_moments_leave_main_whole(shop: Shop) -> None:
+    shop.deliver(name_of(1), rows_of(1, 0))
+    began = time.monotonic()
+    shop.run("materialize", "--partition", name_of(1))
+    took = time.monotonic() - began
+    chance = random.Random(20240120)
+    versions, wanted = {1: 0}, {1: {0}}  # what was delivered, and what main may have of it
+    for number in range(KILLS):
         day = number % 3 + 1
         version = versions.get(day, -1) + 1
         versions[day] = version
         before = check_main(shop, wanted)
         wanted[day] = {version} | ({before[day]} if day in before else set())
         shop.deliver(name_of(day), rows_of(day, version))
-        process = shop.start("materialize", "--partition", name_of(day), **kill.get("environment", {}))
-        if "after" in kill:
-            time.sleep(kill["after"])
-            if process.poll() is None:
-                kill_group(process)
+        process = shop.start("materialize", "--partition", name_of(day))
+        time.sleep(chance.uniform(0.2, 1.1) * took)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate(timeout=120)
         after = check_main(shop, wanted)
         assert after.keys() | {day} == before.keys() | {day}
@@ -87,36 +106,3 @@ def sweep(shop: Shop, kills: list[dict[str, Any]]) -> None:
         shop.run("materialize", "--partition", name_of(day))
         wanted[day] = {version}
     assert check_main(shop, wanted) == versions
-
-
-def calls_of_a_run(shop: Shop, tmp_path: Path) -> int:
-    shop.deliver(name_of(1), rows_of(1, 0))
-    count = tmp_path / "count"
-    shop.run("materialize", "--partition", name_of(1), PYTHONPATH=KILLER, COUNT_TO=str(count))
-    return int(count.read_text())
-
-
-def at(call: int) -> dict[str, Any]:
-    return {"environment": {"PYTHONPATH": KILLER, "KILL_AT": str(call)}}
-
-
-def test_a_run_killed_at_points_of_its_way_leaves_main_whole(shop: Shop, tmp_path: Path) -> None:
-    calls = calls_of_a_run(shop, tmp_path)
-    assert calls > 100
-    sweep(shop, [at(calls * step // 3) for step in range(1, 3)])
-
-
-@pytest.mark.slow
-def test_a_run_killed_at_every_step_of_its_way_leaves_main_whole(shop: Shop, tmp_path: Path) -> None:
-    calls = calls_of_a_run(shop, tmp_path)
-    sweep(shop, [at(calls * step // 41) for step in range(1, 41)])
-
-
-@pytest.mark.slow
-def test_a_run_killed_at_fifty_random_moments_leaves_main_whole(shop: Shop) -> None:
-    shop.deliver(name_of(1), rows_of(1, 0))
-    began = time.monotonic()
-    shop.run("materialize", "--partition", name_of(1))
-    took = time.monotonic() - began
-    chance = random.Random(20240120)
-    sweep(shop, [{"after": chance.uniform(0.2, 1.1) * took} for _ in range(50)])

@@ -48,9 +48,10 @@ def test_a_second_run_on_one_table_says_for_whom_it_waits_and_loses_nothing(shop
     begin(shop)
     first = shop.start("materialize", "slow", "--partition", "2024-01-20")
     wait_until_it_began(shop)
-    refused = shop.run("materialize", "slow", "--partition", "2024-01-21", "--no-wait", code=1)
-    assert "error[table-leased]: `raw.slow` is being written by" in refused.stderr
-    assert f"pid {first.pid}" in refused.stderr
+    refused = shop.call("materialize", "slow", "--partition", "2024-01-21", "--no-wait")
+    assert refused.code == 1
+    assert "error[table-leased]: `raw.slow` is being written by" in refused.err
+    assert f"pid {first.pid}" in refused.err
     second = shop.start("materialize", "slow", "--partition", "2024-01-21")
     assert second.stderr is not None
     said = [second.stderr.readline() for _ in range(2)]

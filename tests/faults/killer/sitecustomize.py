@@ -1,12 +1,10 @@
-"""Kills a Phlo process at the Nth call of one of its own functions; Python imports this by its name at start-up.
+"""Kills a Phlo process in one of its own functions; Python imports this by its name at start-up.
 
-``KILL_AT=N`` sends SIGKILL at the Nth call, ``COUNT_TO=FILE`` writes how many calls there were at the end.
+``KILL_IN=publishes.py:_enter`` sends SIGKILL when that function is called.
 """
 
 from __future__ import annotations
 
-import atexit
-import itertools
 import os
 import signal
 import sys
@@ -14,23 +12,16 @@ import threading
 from pathlib import Path
 from typing import Any
 
-AT = int(os.environ.get("KILL_AT", "0"))
-COUNT_TO = os.environ.get("COUNT_TO")
-calls = itertools.count(1)
-last = 0
+FILE, _, FUNCTION = os.environ.get("KILL_IN", "").partition(":")
 
 
 def profile(frame: Any, event: str, _: Any) -> None:
-    """Count calls into Phlo."""
-    global last
-    if event == "call" and f"{os.sep}phlo{os.sep}" in frame.f_code.co_filename:
-        last = next(calls)
-        if last == AT:
-            os.kill(os.getpid(), signal.SIGKILL)
+    """Wait for the function."""
+    code = frame.f_code
+    if event == "call" and code.co_name == FUNCTION and Path(code.co_filename).name == FILE:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
-if AT or COUNT_TO:
+if FUNCTION:
     threading.setprofile(profile)
     sys.setprofile(profile)
-if COUNT_TO:
-    atexit.register(lambda: Path(COUNT_TO).write_text(str(last)))
