@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from phlo.orchestration import recording
 from phlo.orchestration.recording import RECORDER, is_recorded, recorded
 from phlo.orchestration.tags import BY_TAG, RUN_TAG
 from phlo.profiles import open_lake
+from phlo.project import Workflows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +54,7 @@ def test_a_command_is_in_the_instance_when_it_ends_and_no_server_was_ever_starte
     (check,) = floor.instance.all_logs(run.run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION)
     assert check.dagster_event and check.dagster_event.asset_check_evaluation_data.check_name == "readings_have_an_id"
     assert "Started by `cli`" in floor.instance.all_logs(run.run_id)[0].message
-    assert recorders(floor.shop) == []
+    assert recorders(floor.shop.root) == []
 
 
 @pytest.mark.slow
@@ -65,7 +67,7 @@ def test_a_command_is_in_the_instance_while_it_goes_and_failed_soon_after_it_is_
         assert only(floor.instance, *ENDED).status is DagsterRunStatus.FAILURE
         assert "Its process ended before the run did" in floor.failure(run)
         assert floor.materialized("waiting") == set()
-        wait_for(lambda: recorders(shop) == [])
+        wait_for(lambda: recorders(shop.root) == [])
         shop.run("materialize", "events", "--partition", DAY, **ON)
         assert len(floor.instance.get_runs()) == 2
 
@@ -81,7 +83,7 @@ def test_a_command_that_is_stopped_with_its_whole_group_is_canceled_and_leaves_n
         os.killpg(command.pid, sent)
         assert command.wait(60) == code
         assert only(floor.instance, *ENDED).status is DagsterRunStatus.CANCELED
-        assert recorders(shop) == []
+        assert recorders(shop.root) == []
 
 
 @pytest.mark.slow
@@ -89,7 +91,7 @@ def test_a_command_whose_recorder_died_is_settled_by_the_next_command(shop: Shop
     write_waiting(shop.root)
     with waiting(shop) as command, floor_of(shop) as floor:
         run = only(floor.instance, DagsterRunStatus.STARTED)
-        for pid in (*recorders(shop), command.pid):  # as when the power goes
+        for pid in (*recorders(shop.root), command.pid):  # as when the power goes
             os.kill(pid, signal.SIGKILL)
         command.wait(60)
         shop.run("materialize", "events", "--partition", DAY, **ON)
@@ -142,7 +144,7 @@ def test_a_server_that_reads_the_journals_does_it_in_the_place_of_the_command(sh
         assert [run["status"] for run in server.runs()] == ["SUCCESS"]  # at once
         with waiting(shop):
             server.wait(lambda: len(server.runs()) == 2)
-            assert recorders(shop) == []
+            assert recorders(shop.root) == []
 
 
 @pytest.mark.slow
@@ -153,7 +155,7 @@ def test_a_server_that_starts_while_a_command_is_recorded_shows_it_once_and_so_d
         (shop.root / "source" / "go").touch()
         assert command.wait(60) == 0
         assert [run["status"] for run in server.runs()] == ["SUCCESS"]
-        assert len(recorders(shop)) == 0
+        assert len(recorders(shop.root)) == 0
         said = server.log(server.runs()[0]["runId"])
         assert len([text for text in said if text.startswith(("Started", "Materialized", "Finished"))]) == 3
     with served(shop) as server, waiting(shop) as command:
@@ -244,7 +246,27 @@ def test_a_recorder_that_does_not_end_is_waited_for_no_longer_than_it_may_take(
     assert [text.partition(";")[0] for text in said] == [
         "warning: the run was not recorded in Dagster: it took longer than 0 s"
     ]
-    assert begun.beside is not None and begun.beside.returncode == -signal.SIGKILL
+    assert recorders(Path.cwd(), os.getpid()) == []
+
+
+@pytest.mark.slow
+def test_a_project_of_any_size_is_told_without_waiting_and_what_can_not_be_told_is_a_warning(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHLO_RECORD_COMMANDS", "true")
+    many = {f"t{n}": replace(floor.lake.workflows.ingestions["events"], table_name=f"t{n}") for n in range(2000)}
+    lake = open_lake(floor.shop.root)
+    vars(lake)["workflows"] = Workflows(ingestions=many)
+    said: list[str] = []
+    with recorded(lake.project, said.append) as begun:
+        begun.begin(lake)
+        assert begun.telling is not None and begun.telling.is_alive()  # it fills the pipe, and nobody waits
+    assert said == []
+    many["t1"] = replace(many["t1"], group=type("Text", (str,), {})("a class of its own"))
+    with recorded(lake.project, said.append) as begun:
+        begun.begin(lake)
+    assert len(said) == 1 and "PicklingError" in said[0]
+    assert recorders(Path.cwd(), os.getpid()) == []
 
 
 def test_nothing_is_started_where_nothing_runs_or_recording_is_off(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,13 +319,15 @@ def wait_for(seen):  # type: ignore[no-untyped-def]
         time.sleep(0.05)
 
 
-def recorders(shop: Shop) -> list[int]:
-    """The processes beside the project's commands."""
+def recorders(folder: Path, parent: int = 0) -> list[int]:
+    """The processes beside commands that run in a folder; of one process, where several work in it."""
     found = []
-    for folder in Path("/proc").glob("[0-9]*"):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            if RECORDER.encode() in (folder / "cmdline").read_bytes() and (folder / "cwd").readlink() == shop.root:
-                found.append(int(folder.name))
+            ours = RECORDER.encode() in (process / "cmdline").read_bytes() and (process / "cwd").readlink() == folder
+            above = int((process / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue  # it ended just now
+        if ours and parent in (0, above):
+            found.append(int(process.name))
     return found

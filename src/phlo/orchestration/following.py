@@ -45,6 +45,9 @@ def follow(told: Told, is_over: Callable[[float], bool], say: Say) -> None:
         ends = time.monotonic() + REST_SECONDS
         while _look(views) and time.monotonic() < ends:
             time.sleep(PAUSE_SECONDS)
+        for view in views:
+            if view.problem:
+                say(view.problem)
 
 
 @dataclass
@@ -55,14 +58,16 @@ class View:
     instance: DagsterInstance
     code: Callable[[], Code]
     say: Say
+    problem: str = ""
+    """What was wrong at the last look: it may be all right at the next."""
 
     def look(self) -> bool:
         """Read what is new, and say whether more may come; an instance that fails keeps no other from it."""
         try:
             self.reader.read(self.instance, self.code, self.say)
-        except Exception as error:  # noqa: BLE001  locked, full or gone: said, and left to the next server
-            self.say(f"{type(error).__name__}: {error}")
-            return False
+            self.problem = ""
+        except Exception as error:  # noqa: BLE001  locked, full or gone: said in the end, and left to the next server
+            self.problem = f"{type(error).__name__}: {error}"
         return bool(self.reader.open)
 
 

@@ -12,8 +12,9 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -76,11 +77,12 @@ class Recording:
     on: bool = False
     told: Told | None = None
     beside: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    telling: threading.Thread | None = field(default=None, repr=False)
 
     def prepare(self) -> None:
         """Let the process import what it needs while the command does, unless a server reads the journals anyway."""
         self.on = True
-        if not is_read(self.project):
+        if not is_read(self.project) or os.environ.get("DAGSTER_HOME"):  # which that server knows nothing of
             self._start()
 
     def begin(self, lake: Lake) -> None:
@@ -118,20 +120,35 @@ class Recording:
             self._warn(error.strerror or str(error))
 
     def _tell(self) -> None:
-        if self.beside is None or self.beside.stdin is None:
+        """Tell it in a thread: a pipe takes little, and the process listens when it has imported what it needs."""
+        if self.beside is None:
             return
         try:
-            self.beside.stdin.write(pickle.dumps(self.told))
+            told = pickle.dumps(self.told)
+        except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
+            self._discard()
+            self.told = None
+            self._warn(f"{type(error).__name__}: {error}")
+            return
+        self.telling = threading.Thread(target=self._write, args=(told,), name="phlo-recording", daemon=True)
+        self.telling.start()
+
+    def _write(self, told: bytes) -> None:
+        assert self.beside is not None and self.beside.stdin is not None, "it was started with a pipe"
+        with suppress(OSError):  # it ended, and says why in the end
+            self.beside.stdin.write(told)
             self.beside.stdin.flush()
-        except (OSError, pickle.PicklingError, TypeError, AttributeError):  # it ended, and says why in the end
-            self._close()
 
     def _finish(self) -> None:
         if self.beside is None:
             return
-        self._close()
+        ends = time.monotonic() + PATIENCE
+        if self.telling is not None:
+            self.telling.join(PATIENCE)
         try:
-            code = self.beside.wait(PATIENCE)
+            if self.telling is None or not self.telling.is_alive():
+                self._close()
+            code = self.beside.wait(max(0.0, ends - time.monotonic()))
         except subprocess.TimeoutExpired:
             self._discard()
             self._warn(f"it took longer than {PATIENCE:.0f} s")
@@ -141,17 +158,16 @@ class Recording:
             self._warn(said or f"its process ended with {code}")
 
     def _close(self) -> None:
-        if self.beside is not None and self.beside.stdin is not None and not self.beside.stdin.closed:
-            try:
-                self.beside.stdin.close()
-            except OSError:  # it ended before it had read all
-                return
+        assert self.beside is not None and self.beside.stdin is not None, "it was started with a pipe"
+        with suppress(OSError):  # it ended before it had read all
+            self.beside.stdin.close()
 
     def _discard(self) -> None:
         if self.beside is not None:
-            self._close()
             self.beside.kill()
             self.beside.wait()
+            self._close()
+            self.beside = None
 
     def _warn(self, why: str) -> None:
         self.say(f"warning: the run was not recorded in Dagster: {why}; `phlo dev` reads it from its journal")

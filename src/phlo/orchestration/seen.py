@@ -45,10 +45,10 @@ def is_read(project: Project) -> bool:
     try:
         with _file(project).open() as noted:
             fcntl.flock(noted, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
     except BlockingIOError:
         return True
+    except OSError:  # there is none, or it is not ours to look at
+        return False
     return False
 
 

@@ -33,7 +33,8 @@ def table(lake: Lake, pin: Pin, name: str) -> dict[str, Any]:
     if about.kind == "table":
         snapshot = about.snapshot
         found["snapshot id"] = str(snapshot.id) if snapshot else "none"  # larger than JSON's numbers
-        found["dagster/row_count"] = about.rows or 0
+        if about.rows is not None:
+            found["dagster/row_count"] = about.rows
     quoted = ".".join(f'"{word}"' for word in name.split("."))
     try:
         rows = lake.engine.query(f"SELECT * FROM {quoted} LIMIT {ROWS}", pin).to_pylist()
