@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
+import pytest
 from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus, build_sensor_context
-from floor import DAY
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import InstigatorTick, TickStatus
+from floor import DAY, floor_of
+from server_process import served
 
 from phlo.orchestration import place
 from phlo.orchestration.definitions import definitions
 from phlo.orchestration.tags import executed_by
 
 if TYPE_CHECKING:
-    import pytest
     from dagster import DagsterRun
     from floor import Floor
+    from tests.conftest import Shop
 
 ALERTS = """
 destinations: [{name: here, type: console}]
@@ -63,6 +68,30 @@ def test_in_the_server_of_one_process_it_leaves_the_journals_to_the_server_and_s
     rules.write_text("rules: nothing of the kind")
     assert (tick(floor) or "").startswith("Alerts were not checked: ")
     assert said[1].startswith("warning: alerts were not checked: ")
+
+
+@pytest.mark.slow
+def test_phlo_dev_looks_at_the_alerts_by_the_sensor_whose_ticks_are_kept_for_a_day(shop: Shop) -> None:
+    (shop.root / "source" / f"{DAY}.json").write_text("{not json")
+    shop.run("materialize", "readings", "--partition", DAY, code=1)  # before there were rules
+    (shop.root / ".phlo" / "alerting").mkdir()
+    (shop.root / ".phlo" / "alerting" / "config.yaml").write_text(ALERTS)
+    with served(shop) as server, floor_of(shop) as floor:
+        server.wait(lambda: " since 20" in shop.call("alerts", "list").out)
+
+        def ticks() -> list[InstigatorTick]:
+            states = floor.instance.all_instigator_state()
+            found = [state for state in states if state.instigator_name == "phlo_upkeep"]
+            return [
+                tick for each in found for tick in floor.instance.get_ticks(each.instigator_origin_id, each.selector_id)
+            ]
+
+        server.wait(lambda: any(tick.skip_reason for tick in ticks()))
+        assert {tick.skip_reason for tick in ticks() if tick.skip_reason} == {"1 alert holds."}
+        assert floor.instance.get_tick_retention_settings(InstigatorType.SENSOR)[TickStatus.SKIPPED] == 1
+        server.process.send_signal(signal.SIGINT)
+        _, err = server.process.communicate(timeout=60)
+    assert err.count("🔴 shop: failed: readings failed") == 1
 
 
 def tick(floor: Floor) -> str | None:
