@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from tests.iceberg.deleting import delete_positions, delete_values
 
 from phlo.errors import UnknownNamespace, UnknownTable
 from phlo.iceberg.catalog import SqlRefCatalog
+from phlo.iceberg.merge import merge
+from phlo.iceberg.tables import plan
 from phlo.inspect import Description, TableInfo, describe, history, tables
 from phlo.inspect.tables import resolve
 from phlo.protocols import Pin, View
@@ -53,6 +56,22 @@ def test_tables_and_views_are_listed_by_name_with_their_sizes(published: SqlRefC
     assert readings.modified is not None
     assert abs(readings.modified - dt.datetime.now(dt.UTC)) < dt.timedelta(minutes=5)
     assert view == TableInfo("silver.values", "view")
+
+
+def test_rows_that_another_engine_deleted_do_not_count(published: SqlRefCatalog) -> None:
+    published.create_ref("run-2")
+    table = published.load("raw.readings", "run-2")
+    (path, *_) = (task.file.file_path for task in plan(table) if task.file.record_count == 2)
+    delete_positions(table, {path: [0]})
+    delete_values(table, [{"sgv": 110}, {"sgv": 5}], ["sgv"])  # one that is gone already, and one that never was
+    pin = published.pin("run-2")
+    assert describe(published, pin, "raw.readings").rows == 2
+    assert {each.name: each.rows for each in tables(published, pin)}["raw.readings"] == 2
+    assert [each.rows for each in history(published, pin, "raw.readings")] == [None, None, 3, 2]
+    merge(table, rows(("a", 1), ("b", 2), ("c", 3)), ["_id"])
+    assert describe(published, published.pin("run-2"), "raw.readings").rows == 3
+    delete_values(table, [{"sgv": 1}], [])
+    assert describe(published, published.pin("run-2"), "raw.readings").rows is None
 
 
 def test_an_empty_lake_has_no_tables(catalog: SqlRefCatalog) -> None:

@@ -83,7 +83,7 @@ def history(name: str, limit: int | None, ref: str | None, as_of: str | None, as
     if as_json:
         click.echo(dump(found))
     elif found:
-        rows = [(_time(s.at), str(s.id), s.operation, s.added, s.deleted, s.rows, s.files) for s in found]
+        rows = [(_time(s.at), str(s.id), s.operation, s.added, s.deleted, _known(s.rows), s.files) for s in found]
         click.echo(table(rows, ["time (UTC)", "snapshot", "operation", "added", "deleted", "rows", "files"]))
     else:
         say(f"{name} has no snapshots: it was never written, or is a view.")
@@ -140,6 +140,10 @@ def _statistics(found: Description) -> Iterator[str]:
 def _aligned(pairs: list[tuple[str, str]]) -> list[str]:
     width = max((len(left) for left, _ in pairs), default=0)
     return [f"{left:<{width}}  {right}" for left, right in pairs]
+
+
+def _known(value: int | None) -> int | str:
+    return "" if value is None else value
 
 
 def _count(value: int | None) -> str:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue
 
 from phlo.declarations import SYSTEM_COLUMNS
-from phlo.errors import PhloError, WriteFailed
+from phlo.errors import PhloError, UnreadableFile, WriteFailed
 from phlo.iceberg.commit import swap
 from phlo.iceberg.interrupts import StoppableConnection
 from phlo.iceberg.prune import key_range, may_hold
@@ -114,6 +114,21 @@ def compact(table: Table, tasks: Sequence[FileScanTask], *, limits: Limits | Non
     """Write files of the current snapshot together, their rows as they are, in one snapshot."""
     with _staged(table, table.schema().as_arrow().empty_table(), limits) as con:
         swap(table, Rewriter(con, table, tasks).rewrite(tasks), AlwaysTrue())
+
+
+def count_rows(table: Table) -> int | None:
+    """Count the rows that no delete file names; ``None`` where these can not be read.
+
+    Only files with deletes are read: a snapshot's summary counts deletes that delete nothing, or one row twice.
+    """
+    tasks = plan(table)
+    deleted = [task for task in tasks if task.delete_files]
+    with duckdb.connect(config=settings(Limits())) as con:
+        try:
+            left = _count(con, f"({tasks_sql(table, deleted, Columns(table.schema()), con)})") if deleted else 0
+        except UnreadableFile:
+            return None
+    return left + sum(task.file.record_count for task in tasks if not task.delete_files)
 
 
 # ── the batch ────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
@@ -49,8 +49,8 @@ class Snapshot:
     id: int
     at: dt.datetime
     operation: str
-    rows: int
-    """In the table, after it."""
+    rows: int | None
+    """In the table, after it; None where other engines' delete files leave that to be counted."""
     added: int
     deleted: int
     """A row that was updated counts as deleted and added, as do its neighbours in a rewritten file."""
@@ -96,6 +96,7 @@ def describe(catalog: Catalog, pin: Pin, name: str) -> Description:
         return _describe_view(full, pin.views[full])
     table = catalog.open_pinned(full, pin)
     snapshot = _current(table)
+    rows = _rows(table, snapshot)
     return Description(
         name=full,
         namespace=full.split(".")[0],
@@ -104,11 +105,11 @@ def describe(catalog: Catalog, pin: Pin, name: str) -> Description:
         columns=tuple(ColumnInfo(field.name, str(field.field_type)) for field in table.schema().fields),
         location=table.location(),
         files=snapshot.files if snapshot else 0,
-        rows=snapshot.rows if snapshot else 0,
+        rows=rows,
         bytes=_bytes(table),
         modified=snapshot.at if snapshot else _time(table.metadata.last_updated_ms),
         partitioning=tuple(_partitioning(table, field) for field in table.spec().fields),
-        snapshot=snapshot,
+        snapshot=replace(snapshot, rows=rows) if snapshot else None,
     )
 
 
@@ -155,7 +156,7 @@ def _info(catalog: Catalog, pin: Pin, name: str) -> TableInfo:
     current = _current(table)
     if current is None:
         return TableInfo(name, "table", 0, 0, 0, _time(table.metadata.last_updated_ms))
-    return TableInfo(name, "table", current.rows, current.files, _bytes(table), current.at)
+    return TableInfo(name, "table", _rows(table, current), current.files, _bytes(table), current.at)
 
 
 def _describe_view(name: str, view: View) -> Description:
@@ -166,6 +167,15 @@ def _describe_view(name: str, view: View) -> Description:
 def _current(table: Table) -> Snapshot | None:
     current = table.current_snapshot()
     return _snapshot(current) if current else None
+
+
+def _rows(table: Table, current: Snapshot | None) -> int | None:
+    """How many rows a table has: off its metadata if that can tell, else counted."""
+    if current is None or current.rows is not None:
+        return current.rows if current else 0
+    from phlo.iceberg.merge import count_rows  # a second of imports, which tables of ours need not pay
+
+    return count_rows(table)
 
 
 def _lineage(table: Table) -> Iterator[IcebergSnapshot]:
@@ -182,7 +192,7 @@ def _snapshot(snapshot: IcebergSnapshot) -> Snapshot:
         id=snapshot.snapshot_id,
         at=_time(snapshot.timestamp_ms),
         operation=snapshot.summary.operation.value if snapshot.summary else "",
-        rows=_count(snapshot, "total-records") - _count(snapshot, "total-position-deletes"),
+        rows=None if _count(snapshot, "total-delete-files") else _count(snapshot, "total-records"),
         added=_count(snapshot, "added-records"),
         deleted=_count(snapshot, "deleted-records"),
         files=_count(snapshot, "total-data-files"),
