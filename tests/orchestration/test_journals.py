@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shutil
-from contextlib import contextmanager
+import signal
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,8 @@ from phlo.orchestration.jobs import served_code
 from phlo.orchestration.journals import Reader
 from phlo.orchestration.tags import LINES_TAG
 from phlo.orchestration.workspace import workspace
+from phlo.pipeline import execute
+from phlo.plan import make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from dagster._core.workspace.context import WorkspaceProcessContext
     from floor import Floor
 
+RUN = "20240120-143022-3fa9"
 PROJECT = """
 name: shop
 version: "1.0"
@@ -148,6 +153,43 @@ def test_a_command_that_was_killed_is_shown_as_failed(floor: Floor, reader: Show
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("publishes", [False, True])
+def test_a_command_that_is_called_off_is_told_once_and_what_it_published_all_the_same_counts(
+    floor: Floor, reader: Shown, publishes: bool
+) -> None:
+    told: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: told.append(number))  # the command is this process
+    try:
+        with suppress(KeyboardInterrupt), command(floor) as kept:
+            reader.read()
+            (run,) = floor.instance.get_runs()
+            floor.instance.report_run_canceled(run)
+            for text in ("one", "two"):
+                kept.step(text)
+                reader.restart()
+                reader.read()
+            assert told == [signal.SIGTERM]
+            if not publishes:
+                raise KeyboardInterrupt
+            plan = make_plan(floor.lake, ["readings"], [dt.date.fromisoformat(DAY)])
+            execute(floor.lake, plan, kept, run_id=RUN)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    reader.read()
+    assert {"one", "two"} <= set(said(floor, run.run_id))
+    (run,) = floor.instance.get_runs()
+    canceled = floor.instance.all_logs(run.run_id, of_type=DagsterEventType.RUN_CANCELED)
+    assert len(canceled) == 1
+    if publishes:
+        assert run.status is DagsterRunStatus.SUCCESS
+        assert floor.materialized("readings") == {DAY}
+    else:
+        assert run.status is DagsterRunStatus.CANCELED
+        assert floor.materialized("readings") == set()
+    assert reader.read() == 0
+
+
+@pytest.mark.slow
 def test_runs_of_dagster_are_not_shown_twice(floor: Floor, reader: Shown) -> None:
     floor.shop.deliver(DAY, rows(1))
     floor.run("readings")
@@ -161,9 +203,8 @@ def test_what_a_server_that_was_killed_had_stored_does_not_come_twice(floor: Flo
             kept.step(text)
         reader.read()
         (run,) = floor.instance.get_runs()
-        floor.instance.add_run_tags(run.run_id, {LINES_TAG: "0"})  # it did not get as far as counting
+        floor.instance.add_run_tags(run.run_id, {LINES_TAG: "0+"})  # it did not get as far as counting
         kept.step("two")
-        reader.restart()
         reader.read()
         assert said(floor, run.run_id) == ["one", "two", "two", "two"]
 
@@ -216,7 +257,7 @@ def test_what_dbt_made_and_tested_is_shown(floor: Floor, reader: Shown) -> None:
 @contextmanager
 def command(floor: Floor) -> Iterator[journal]:  # type: ignore[valid-type]
     with journal(
-        floor.lake.project.state, "20240120-143022-3fa9", floor_reporter(), selection="readings", partitions=[],
+        floor.lake.project.state, RUN, floor_reporter(), selection="readings", partitions=[],
         tables=["raw.readings", "rejected.readings"],
     ) as kept:  # fmt: skip
         yield kept
