@@ -106,6 +106,19 @@ def test_a_query_in_duckdb_s_own_dialect_passes_through(lake: DuckDBEngine) -> N
     ]
 
 
+@pytest.mark.parametrize("named", ["lake", "Iceberg"])
+def test_a_table_may_be_named_with_its_catalog_in_either_dialect(lake: DuckDBEngine, named: str) -> None:
+    own = DuckDBEngine(lake.catalog, Settings(dialect="duckdb"), lake.temp)
+    for engine in (lake, own):
+        sql = f"SELECT {named}.raw.readings._id FROM {named}.raw.readings WHERE readings.sgv > 180"
+        assert ask(engine, sql) == ask(lake, "SELECT _id FROM raw.readings WHERE sgv > 180")
+
+
+def test_an_alias_that_is_called_like_the_catalog_stays_a_struct(lake: DuckDBEngine) -> None:
+    own = DuckDBEngine(lake.catalog, Settings(dialect="duckdb"), lake.temp)
+    assert ask(own, "SELECT lake.a.b.c AS c FROM (SELECT {'b': {'c': 7}} AS a) AS lake") == [{"c": 7}]
+
+
 def test_values_come_out_in_utc_and_exact(lake: DuckDBEngine) -> None:
     sql = (
         "SELECT TIMESTAMP '2024-01-20 01:00:00 Europe/Berlin' AS at, DECIMAL '0.10' AS tenth, DATE '2024-02-29' AS day"

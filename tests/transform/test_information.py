@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 
 from phlo.errors import UnknownTable
@@ -42,6 +43,13 @@ def test_columns_have_trino_s_types(made: Session) -> None:
         ("born", 3, "date"),
     ]
     assert rows(made, f"{asked} 'names'") == [("name", 1, "varchar")]
+
+
+def test_thousands_of_columns_are_no_text_to_be_parsed(made: Session) -> None:
+    wide = pa.schema([(f"c{number}", pa.int64()) for number in range(3_000)])
+    made.catalog.create_table("gold.wide", wide, made.ref)
+    asked = "select max(ordinal_position), count(column_default) from information_schema.columns"
+    assert rows(made, f"{asked} where table_name = 'wide'") == [(3_000, 0)]
 
 
 def test_views_and_schemata_too_and_they_join(made: Session) -> None:

@@ -1,7 +1,7 @@
 """The information schema as packages of dbt's ask it: which tables, views and columns a run's ref has.
 
-A query that names ``information_schema.tables``, ``columns``, ``views`` or ``schemata`` reads views of literal rows in
-their place, written when it is asked; the engine has an information schema of its own, which is not the catalog's.
+A query that names ``information_schema.tables``, ``columns``, ``views`` or ``schemata`` reads Arrow tables in their
+place, made when it is asked; the engine has an information schema of its own, which is not the catalog's.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from phlo.protocols import View
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import pyarrow as pa
 
     from phlo.protocols import Pin
     from phlo.transform.session import Session
@@ -41,8 +41,8 @@ _COLUMNS = {
 Row = tuple[str | int | None, ...]
 
 
-def told(sql: str, session: Session) -> tuple[str, dict[str, View]]:
-    """Return a query that reads views in place of the information schema, and these views by name."""
+def told(sql: str, session: Session) -> tuple[str, dict[str, pa.Table]]:
+    """Return a query that reads tables of memory in place of the information schema, and these by name."""
     asked: dict[str, None] = {}
 
     def renamed(found: re.Match[str]) -> str:
@@ -55,7 +55,7 @@ def told(sql: str, session: Session) -> tuple[str, dict[str, View]]:
     if "information_schema" not in sql.lower():
         return sql, {}
     sql, pin = _ASKED.sub(renamed, sql), session.pin()
-    return sql, {f"{NAMESPACE}.{name}": _view(_COLUMNS[name], _rows(name, session, pin)) for name in asked}
+    return sql, {f"{NAMESPACE}.{name}": _table(_COLUMNS[name], _rows(name, session, pin)) for name in asked}
 
 
 def _rows(name: str, session: Session, pin: Pin) -> list[Row]:
@@ -77,16 +77,8 @@ def _rows(name: str, session: Session, pin: Pin) -> list[Row]:
     ]
 
 
-def _view(columns: tuple[str, ...], rows: Iterable[Row]) -> View:
-    """Write rows as a query; a first row, which is left out, gives the columns their types."""
-    kinds = ["bigint" if column == "ordinal_position" else "varchar" for column in columns]
-    typed = ", ".join(f"CAST(NULL AS {kind})" for kind in kinds)
-    values = [f"({typed})", *(f"({', '.join(map(_literal, row))})" for row in rows)]
-    sql = f"SELECT * FROM (VALUES {', '.join(values)}) AS t ({', '.join(columns)}) WHERE {columns[0]} IS NOT NULL"
-    return View(sql, tuple(zip(columns, kinds, strict=True)))
+def _table(columns: tuple[str, ...], rows: Iterable[Row]) -> pa.Table:
+    import pyarrow as pa
 
-
-def _literal(value: str | int | None) -> str:
-    if value is None:
-        return "NULL"
-    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
+    schema = pa.schema([(name, pa.int64() if name == "ordinal_position" else pa.string()) for name in columns])
+    return pa.Table.from_pylist([dict(zip(columns, row, strict=True)) for row in rows], schema)

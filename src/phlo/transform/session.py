@@ -11,14 +11,19 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from phlo.errors import Interrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+
+    import pyarrow as pa
 
     from phlo.protocols import Catalog, Pin, View
+
+NOTHING: Mapping[str, pa.Table] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -62,21 +67,23 @@ class Session:
         from phlo.engine.failure import explained
         from phlo.transform.information import told
 
-        sql, views = told(sql, self)
-        on = replace(self, scratch={**self.scratch, **views}) if views else self
-        with on.reading(tables_of(sql, self.dialect)) as con, explained(sql):
-            yield con.sql(on.duckdb(sql, con))
+        sql, given = told(sql, self)
+        with self.reading(tables_of(sql, self.dialect), given) as con, explained(sql):
+            yield con.sql(self.duckdb(sql, con))
 
     @contextmanager
-    def reading(self, names: Iterable[str]) -> Iterator[Any]:
-        """Yield a DuckDB connection in which these tables and views stand open."""
+    def reading(self, names: Iterable[str], given: Mapping[str, pa.Table] = NOTHING) -> Iterator[Any]:
+        """Yield a DuckDB connection in which these tables and views stand open, and those that are given."""
+        from phlo.engine.given import give
+
         with self.engine.connect() as con:
             with self._lock:
                 if self._stopped.is_set():
                     raise Interrupted()
                 self._working[con] = ()
             try:
-                self._working[con] = self.engine.bind(con, list(names), self.pin())
+                bound = self.engine.bind(con, [name for name in names if name not in given], self.pin())
+                self._working[con] = (*bound, *give(con, given)) if given else bound
                 yield con
             finally:
                 with self._lock:

@@ -15,7 +15,7 @@ from phlo.engine.dialect.kinds import Kind, Tables, knowing
 from phlo.engine.dialect.macros import macro_sql
 from phlo.engine.dialect.reader import deeply, parse, read_once
 from phlo.engine.dialect.rules import translate
-from phlo.engine.dialect.tables import tables_in, tables_named
+from phlo.engine.dialect.tables import tables_in, tables_named, without_catalog
 from phlo.engine.dialect.writer import write, write_as_read
 
 __all__ = [
@@ -40,13 +40,14 @@ _REGISTERED = (casts, comparisons, datetimes, functions, operators, queries, sql
 def to_duckdb(sql: str, dialect: str = "trino", tables: Tables = ()) -> str:
     """Turn one statement of the project's dialect into DuckDB SQL, shorter where the columns of ``tables`` are known.
 
-    A statement in ``duckdb`` means what it says; it is written anew from its tree, so that what runs was checked.
+    A statement in ``duckdb`` means what it says, but for the catalog's name before a table's; it is written anew from its
+    tree, so that what runs was checked.
 
     >>> to_duckdb("SELECT avg(sgv) AS mean FROM raw.entries", tables=(("raw.entries", (("sgv", Kind("integer")),)),))
     'SELECT avg("sgv") AS "mean" FROM "raw"."entries"'
     """
     tree = read_once(sql, dialect)
     if dialect == "duckdb":
-        return deeply(lambda: write_as_read(tree), sql)
+        return deeply(lambda: write_as_read(without_catalog(tree)), sql)
     with knowing(tables):
         return deeply(lambda: write(translate(tree)), sql)

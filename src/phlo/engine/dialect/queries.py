@@ -11,8 +11,8 @@ from phlo.engine.dialect.nodes import Node, fragment, refuse
 from phlo.engine.dialect.rows import opened
 from phlo.engine.dialect.rules import Translate, rebuilt, rule
 from phlo.engine.dialect.sqljson import json_table
+from phlo.engine.dialect.tables import CATALOGS
 
-CATALOGS = frozenset({"lake", "iceberg"})
 _JOIN_KINDS = frozenset({"", "CROSS", "INNER", "OUTER"})
 _JOIN_SIDES = frozenset({"", "LEFT", "RIGHT", "FULL"})
 

@@ -12,6 +12,9 @@ from phlo.engine.dialect.reader import read_once
 if TYPE_CHECKING:
     from phlo.engine.dialect.nodes import Node
 
+CATALOGS = frozenset({"lake", "iceberg"})
+"""What the catalog may be called before a namespace."""
+
 
 @lru_cache(maxsize=1024)
 def tables_named(sql: str, dialect: str = "trino") -> tuple[str, ...]:
@@ -34,6 +37,24 @@ def tables_in(tree: Node) -> list[str]:
     """
     found = (_name(table) for table in tree.find_all(exp.Table, bfs=False) if not _is_local(table))
     return list(dict.fromkeys(name for name in found if name))
+
+
+def without_catalog(tree: Node) -> Node:
+    """Take the catalog's name out of ``lake.namespace.name``: there is but one, and DuckDB would look for its own.
+
+    >>> without_catalog(read_once("SELECT lake.raw.t.x FROM lake.raw.t", "duckdb")).sql("duckdb")
+    'SELECT raw.t.x FROM raw.t'
+    """
+    if not any(_is_ours(table) for table in tree.find_all(exp.Table)):
+        return tree
+    copy: Node = tree.copy()
+    for part in [found for found in copy.find_all(exp.Table, exp.Column) if _is_ours(found)]:
+        part.set("catalog", None)
+    return copy
+
+
+def _is_ours(named: Node) -> bool:
+    return bool(named.args.get("catalog")) and named.text("catalog").lower() in CATALOGS
 
 
 def _name(table: exp.Table) -> str:
