@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import httpx
 import pytest
 import requests
 from loading import ingestion
@@ -76,7 +77,6 @@ def test_json_that_does_not_parse_is_quoted_without_secrets() -> None:
 
 
 def test_httpx_is_understood_by_name() -> None:
-    httpx = pytest.importorskip("httpx")
     request = httpx.Request("GET", "https://host/x?token=abc")
     refused = httpx.HTTPStatusError("no", request=request, response=httpx.Response(503, request=request))
     said = translate(refused, ingestion(rows=[]), 0)

@@ -40,8 +40,8 @@ _REGISTERED = (casts, comparisons, datetimes, functions, operators, queries, sql
 def to_duckdb(sql: str, dialect: str = "trino", tables: Tables = ()) -> str:
     """Turn one statement of the project's dialect into DuckDB SQL, shorter where the columns of ``tables`` are known.
 
-    A statement in ``duckdb`` means what it says, but for the catalog's name before a table's; it is written anew from its
-    tree, so that what runs was checked.
+    A statement in ``duckdb`` means what it says, but for the catalog's name before a table's; it is written anew from
+    its tree, so that what runs was checked.
 
     >>> to_duckdb("SELECT avg(sgv) AS mean FROM raw.entries", tables=(("raw.entries", (("sgv", Kind("integer")),)),))
     'SELECT avg("sgv") AS "mean" FROM "raw"."entries"'
