@@ -1,8 +1,8 @@
 """Sweeps a command: stops it at each of its steps, each time in a fresh copy of the project, and looks what is left.
 
-``python tests/faults/sweep.py SCENARIO FAULT FOLDER every|ends|none`` prints what it found as JSON; ``ends`` are the
-first and the last step of each kind. All the processes are forked from this one, which imports what the first of them
-have imported and does nothing else: they are as fresh as the user's, and begin seconds sooner.
+``python tests/faults/sweep.py SCENARIO FAULT FOLDER every|ends|firsts|none`` prints what it found as JSON; ``ends``
+are the first and the last step of each kind. All the processes are forked from this one, which imports what the first
+of them have imported and does nothing else: they are as fresh as the user's, and begin seconds sooner.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main(name: str, kind: str, folder: Path, how: str) -> dict[str, Any]:
     """Sweep; return the numbers, and every problem that was met."""
     sweep = Sweep(SCENARIOS[name], folder.resolve())
     sweep.measure()
-    numbers = {"every": list(range(1, len(sweep.steps) + 1)), "ends": ends(sweep.steps), "none": []}[how]
+    numbers = chosen(sweep.steps, how)
     problems, stopped = [], 0
     for number in numbers:
         fault = Fault(kind, number)  # type: ignore[arg-type]
@@ -63,12 +63,15 @@ def unseen(steps: tuple[Step, ...], witnessed: list[Step] | None) -> list[str] |
     return [f"{step.call} {like(step.path)}" for step in (*(theirs - ours), *(ours - theirs))]
 
 
-def ends(steps: tuple[Step, ...]) -> list[int]:
-    """The first and the last step of each kind: of one call on one sort of file."""
+def chosen(steps: tuple[Step, ...], how: str) -> list[int]:
+    """The numbers of the steps to stop at; a kind is one call on one sort of file."""
+    if how == "every":
+        return list(range(1, len(steps) + 1))
     kinds: dict[tuple[str, str], list[int]] = {}
     for number, step in enumerate(steps, 1):
         kinds.setdefault((step.call, Path(step.path).suffix), []).append(number)
-    return sorted({number for same in kinds.values() for number in (same[0], same[-1])})
+    places = {"ends": (0, -1), "firsts": (0,), "none": ()}[how]
+    return sorted({same[place] for same in kinds.values() for place in places})
 
 
 def like(path: str) -> str:
@@ -165,7 +168,7 @@ class Sweep:
         after = self.look()
         if after.get("main") != self.states[-1]:
             yield f"main is wrong after another run: {json.dumps(after)[:2000]}"
-        if fault.at in ends(self.steps) and (more := self.tidied() - self.files):
+        if fault.at in chosen(self.steps, "ends") and (more := self.tidied() - self.files):
             yield f"left for ever: {dict(more)}"
 
     def run(self, fault: Fault | None = None, **more: Any) -> Outcome:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,7 +37,21 @@ def test_a_row_of_120_megabytes_is_loaded_whole_and_a_larger_one_is_refused(shop
         {"id": 3, "n": 5, "whole": False},
     ]
     assert shop.read(lengths) == loaded
-    refused = shop.run("materialize", "readings", "--partition", DAY, code=1, LARGE="200000000")
-    assert "delivered a row of 200 MB; the largest that is taken has 134 MB" in refused.stderr
-    assert "Traceback" not in refused.stderr
+    for size, said in (("200000000", "200 MB"), ("1000000000", "1,000 MB")):
+        refused = shop.run("materialize", "readings", "--partition", DAY, code=1, LARGE=size)
+        assert f"delivered a row of {said}; the largest that is taken has 134 MB" in refused.stderr
+        assert "Traceback" not in refused.stderr
     assert shop.read(lengths) == loaded
+
+
+@pytest.mark.slow
+def test_a_row_of_a_gigabyte_is_refused_before_it_is_in_memory_twice(shop: Shop) -> None:
+    (shop.root / "workflows/ingestion/shop.py").write_text(WORKFLOW)
+    code = "import resource, runpy, sys; sys.argv[0] = 'phlo'\ntry: runpy.run_module('phlo', run_name='__main__')\n"
+    code += "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "materialize", "readings", "--partition", DAY],
+        cwd=shop.root, env={**os.environ, "LARGE": "1000000000"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "error[unusable-rows]" in done.stderr
+    assert int(done.stdout.split()[-1]) * 1024 < 1.6e9  # the row itself, and what Phlo is without it

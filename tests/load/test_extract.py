@@ -112,6 +112,16 @@ def test_rows_that_come_one_at_a_time_are_passed_on_in_pages() -> None:
     assert [len(page) for page in pages(ingestion(many), DAY, SilentReporter())] == [PAGE, PAGE, 1]
 
 
+def test_a_page_of_large_rows_ends_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("phlo.load.extract.PAGE_SIZE", 1_000)
+
+    def large(partition_date: str) -> Iterator[dict[str, Any]]:
+        return ({"n": n, "text": "x" * size} for n, size in enumerate((400, 400, 400, 2_000, 1)))
+
+    found = [[row["n"] for row in page] for page in pages(ingestion(large), DAY, SilentReporter())]
+    assert found == [[0, 1, 2], [3], [4]]
+
+
 def test_arrow_batches_pass_as_they_are() -> None:
     batch = pa.Table.from_pylist(ROWS).to_batches()[0]
     (page,) = pages(ingestion(rows=batch), DAY, SilentReporter())

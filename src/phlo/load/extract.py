@@ -18,6 +18,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from typing import TYPE_CHECKING, Any
 
 from phlo.errors import AmbiguousResource, UnusableRows, nearest
+from phlo.load.rows import texts_size
 from phlo.load.source_errors import translate
 from phlo.redaction import beginning
 
@@ -35,6 +36,9 @@ SHOWN = 60
 
 PAGE = 5_000
 """Rows of a page made from rows that come one at a time."""
+
+PAGE_SIZE = 8 * 2**20
+"""Characters of their texts that end a page before that: rows of a megabyte each would fill the memory."""
 
 HTTP = {
     "request_timeout": 10.0,
@@ -102,18 +106,20 @@ def _pages(result: Any, ingestion: Ingestion, reporter: Reporter) -> Iterator[An
         return
     result = _resource(result, ingestion)
     buffer: list[Mapping[str, Any]] = []
+    size = 0
     for item in _items(result, ingestion):
         arrow = _arrow(item)
         if arrow is not None:
             if buffer:
                 yield buffer
-                buffer = []
+                buffer, size = [], 0
             yield from _distinct(arrow, ingestion)
             continue
         buffer.extend(_rows(item, ingestion))
-        if len(buffer) >= PAGE:
+        size += texts_size(item) if isinstance(item, Mapping) else 0
+        if len(buffer) >= PAGE or size >= PAGE_SIZE:
             yield buffer
-            buffer = []
+            buffer, size = [], 0
     if buffer:
         yield buffer
     _warn_of_hints(result, ingestion, reporter)

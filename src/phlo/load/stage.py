@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from phlo.errors import StagingFailed, UnusableRows
 from phlo.load.columns import longest, storable
 from phlo.load.extract import pages
-from phlo.load.rows import encode
+from phlo.load.rows import encode, texts_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -223,6 +223,9 @@ class _Writer:
     def add_rows(self, rows: Sequence[Mapping[str, Any]], ingestion: Ingestion) -> None:
         """Take a page of dicts."""
         self._flush_batches()
+        if rows:
+            # A page of single rows ends with one that is large: it is refused before it is in memory three times.
+            _refuse_giant(texts_size(rows[-1]), ingestion)
         for row in rows:
             try:
                 text = encode(row)
