@@ -158,6 +158,8 @@ class Sweep:
             return
         landed = found["main"] == self.states[-1]
         unclear = "error[commit-unclear]" in done.err  # then it may be either
+        if unclear and "not published" in done.err:
+            yield f"says what it does not know: {done.err}"
         if fault.kind == "full" and (done.code == 0) != landed and not unclear:
             yield f"said {done.code}, yet main is {'after' if landed else 'before'}: {done.err}"
         if self.scenario.names_the_dead and fault.kind != "full":

@@ -10,7 +10,7 @@ import click
 
 from phlo.cli.render import ConsoleReporter, cell, current_lake, dump, plural, say, table
 from phlo.declarations import parse_partition, today
-from phlo.errors import PhloError
+from phlo.errors import CommitUnclear, PhloError
 from phlo.orchestration.recording import recorded
 
 if TYPE_CHECKING:
@@ -312,7 +312,7 @@ def _failure_shown() -> Iterator[None]:
     try:
         yield
     except PhloError as error:
-        if "run" in error.values:
+        if "run" in error.values and not isinstance(error, CommitUnclear):  # nobody knows whether it is published
             _show_failed(cast("Run", error.values["run"]))
         raise
 
