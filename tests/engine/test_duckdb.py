@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 import pytest
+from tests.iceberg.deleting import delete_positions, delete_values
 
 from phlo.config import Settings
 from phlo.engine.dialect import to_duckdb
@@ -28,6 +29,7 @@ from phlo.errors import (
     UnknownTable,
 )
 from phlo.iceberg.catalog import SqlRefCatalog
+from phlo.iceberg.tables import plan
 from phlo.protocols import Engine, View, Written
 
 if TYPE_CHECKING:
@@ -463,3 +465,18 @@ def test_a_column_is_compared_with_its_own_type_alone_as_in_trino(lake: DuckDBEn
     with pytest.raises(TypesDiffer, match="`date` = `varchar`"):
         ask(lake, "SELECT * FROM raw.readings WHERE partition_date = '2024-01-20'")
     assert ask(lake, "SELECT count(*) AS n FROM raw.readings WHERE partition_date = DATE '2001-01-01'") == [{"n": 0}]
+
+
+def test_rows_that_another_engine_deleted_are_in_no_query_view_or_read(lake: DuckDBEngine) -> None:
+    table = lake.catalog.load("raw.readings", "run-1")
+    (task,) = plan(table)
+    delete_values(table, [{"_id": "a"}], ["_id"], partition=task.file.partition)
+    delete_positions(table, {task.file.file_path: [2]}, task.file.partition)
+    pin = lake.catalog.pin("run-1")
+    for _ in range(2):
+        assert lake.query("SELECT count(*) AS n FROM raw.readings", pin)["n"].to_pylist() == [1]
+        assert lake.query("SELECT _id FROM silver.hundreds", pin)["_id"].to_pylist() == ["b"]
+        assert lake.read("raw.readings", pin, columns=["sgv"])["sgv"].to_pylist() == [210]
+    assert lake.write("raw.readings", readings(("a", 1)), "run-1", mode="merge", keys=["_id"]) == Written(inserted=1)
+    ids = lake.query("SELECT _id FROM raw.readings ORDER BY 1", lake.catalog.pin("run-1"))["_id"].to_pylist()
+    assert ids == ["a", "b"]

@@ -82,13 +82,15 @@ def files_sql(
     numbers: Sequence[int] | None = None,
 ) -> str:
     """Return a SELECT over all rows of files; with a number for each, also ``FILE`` and ``ROW`` of each row."""
+    odd = _is_misread(table)
+    misread = [odd or file.file_format != FileFormat.PARQUET for file in files]
     parts = [
         f"SELECT {columns.select}{_place(numbers and numbers[place], 'rowid')} "
         f"FROM {_read_with_pyiceberg(table, file, columns, con)}"
         for place, file in enumerate(files)
-        if is_misread(table, file)
+        if misread[place]
     ]
-    plain = [place for place, file in enumerate(files) if not is_misread(table, file)]
+    plain = [place for place in range(len(files)) if not misread[place]]
     if plain:
         # file_index and file_row_number are DuckDB's virtual columns: places in its own list of files, and in a file.
         number = numbers and f"{[numbers[place] for place in plain]}[CAST(file_index AS BIGINT) + 1]"
@@ -107,12 +109,7 @@ def is_misread(table: Table, file: DataFile) -> bool:
 
     It knows files without field ids, values of columns that were added with one, and names inside of structs, not.
     """
-    return (
-        file.file_format != FileFormat.PARQUET
-        or TableProperties.DEFAULT_NAME_MAPPING in table.properties
-        or (table.format_version > 2 and _has_defaults(table))
-        or (any(not field.field_type.is_primitive for field in table.schema().fields) and _is_renamed_inside(table))
-    )
+    return file.file_format != FileFormat.PARQUET or _is_misread(table)
 
 
 def paths_sql(files: Sequence[DataFile]) -> str:
@@ -140,6 +137,15 @@ def as_pattern(path: str) -> str:
 
 def _place(file: object, row: str) -> str:
     return "" if file is None else f", {file} AS {FILE}, {row} AS {ROW}"
+
+
+def _is_misread(table: Table) -> bool:
+    schema = table.schema()
+    return (
+        TableProperties.DEFAULT_NAME_MAPPING in table.properties
+        or (table.format_version > 2 and _has_defaults(table))
+        or (any(not field.field_type.is_primitive for field in schema.fields) and _is_renamed_inside(table))
+    )
 
 
 def _has_defaults(table: Table) -> bool:
