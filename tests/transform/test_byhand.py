@@ -109,6 +109,7 @@ def test_commands_that_only_read_open_no_ref(lake: Lake, dbt: Any) -> None:
     assert main(lake).seq == 1
 
 
+@pytest.mark.slow
 def test_docs_are_generated_with_the_catalog_s_columns(lake: Lake, dbt: Any) -> None:
     dbt("run", "--select", "stg_glucose_entries")
     dbt("docs", "generate")
@@ -152,6 +153,7 @@ def test_a_run_in_vain_publishes_nothing(lake: Lake, dbt: Any) -> None:
     assert lake.catalog.refs() == []
 
 
+@pytest.mark.slow
 def test_a_run_that_changes_nothing_publishes_nothing(lake: Lake, dbt: Any) -> None:
     dbt("run", "--select", "stg_glucose_entries")
     assert "Nothing changed, so there was nothing to publish" in dbt("run", "--select", "stg_glucose_entries")
@@ -206,7 +208,8 @@ run_models(lake, "run-interrupted", ["slow"])
 """
 
 
-@pytest.mark.parametrize("how", ["by hand", pytest.param("in a run of Phlo's", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["by hand", "in a run of Phlo's"])
 def test_ctrl_c_stops_the_query_that_runs(lake: Lake, how: str) -> None:
     (lake.project.dbt / "models" / "gold" / "slow.sql").write_text(SLOW)
     by_hand = [str(Path(sys.executable).with_name("dbt")), "run", "--select", "slow"]

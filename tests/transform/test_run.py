@@ -225,6 +225,7 @@ def test_an_incremental_model_adds_what_is_new_and_is_made_anew_when_asked(
     assert query(shared_lake, ref, raised) == [{"n": 288}]
 
 
+@pytest.mark.slow
 def test_a_snapshot_keeps_the_history_of_rows_that_changed(
     shared_lake: Lake, ref: str, varied: Callable[..., None]
 ) -> None:
