@@ -160,7 +160,8 @@ class Sweep:
         unclear = "error[commit-unclear]" in done.err  # then it may be either
         if unclear and "not published" in done.err:
             yield f"says what it does not know: {done.err}"
-        if fault.kind == "full" and (done.code == 0) != landed and not unclear:
+        moves = self.states[0] != self.states[-1]
+        if fault.kind == "full" and moves and (done.code == 0) != landed and not unclear:
             yield f"said {done.code}, yet main is {'after' if landed else 'before'}: {done.err}"
         if self.scenario.names_the_dead and fault.kind != "full":
             yield from not_named(found, self.journals, landed)
