@@ -54,13 +54,13 @@ def main(name: str, kind: str, folder: Path, how: str) -> dict[str, Any]:
     }
 
 
-def unseen(steps: tuple[Step, ...], witnessed: list[Step] | None) -> list[str] | None:
+def unseen(steps: tuple[Step, ...], witnessed: list[tuple[str, str]] | None) -> list[str] | None:
     """Compare what was held with what strace saw; SQLite's shared memory is mapped, which is no step but its own."""
     if witnessed is None:
         return None
-    ours = Counter(steps)
-    theirs = Counter(step for step in witnessed if (step.call, Path(step.path).suffix) != ("mmap", ".db-shm"))
-    return [f"{step.call} {like(step.path)}" for step in (*(theirs - ours), *(ours - theirs))]
+    ours = Counter((step.call, step.path) for step in steps)
+    theirs = Counter(each for each in witnessed if (each[0], Path(each[1]).suffix) != ("mmap", ".db-shm"))
+    return [f"{call} {like(path)}" for call, path in (*(theirs - ours), *(ours - theirs))]
 
 
 def chosen(steps: tuple[Step, ...], how: str) -> list[int]:

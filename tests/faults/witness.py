@@ -9,8 +9,6 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from steps import Step
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -48,13 +46,13 @@ class Witness:
             self._strace.communicate()
             self._strace = None
 
-    def steps(self, below: Path) -> list[Step] | None:
-        """What it saw; None where there is no strace, or it may not watch."""
+    def steps(self, below: Path) -> list[tuple[str, str]] | None:
+        """The calls that it saw, and the paths they changed; None where there is no strace, or it may not watch."""
         if self._strace is None:
             return None
         self._strace.communicate()
         found = (_step(line) for line in _whole(self.log.read_text(errors="replace").splitlines()))
-        return [step for step in found if step is not None and Path(step.path).is_relative_to(below)]
+        return [step for step in found if step is not None and Path(step[1]).is_relative_to(below)]
 
 
 def _whole(lines: list[str]) -> Iterator[str]:
@@ -70,7 +68,7 @@ def _whole(lines: list[str]) -> Iterator[str]:
         yield begun.pop(pid, "") + resumed[1] if resumed else rest
 
 
-def _step(line: str) -> Step | None:
+def _step(line: str) -> tuple[str, str] | None:
     found = CALL.match(line)
     if found is None or found[1] in READING:
         return None
@@ -79,7 +77,7 @@ def _step(line: str) -> Step | None:
         return None
     if call == "mmap" and not ("PROT_WRITE" in arguments and "MAP_SHARED" in arguments):
         return None
-    return Step(call, _path(call, arguments))
+    return call, _path(call, arguments)
 
 
 def _path(call: str, arguments: str) -> str:
