@@ -284,7 +284,7 @@ def seen(project: Path) -> dict[str, Any]:
         "seq": len(history),
         "refs": command("ref", "list", "--json"),
         "last": sorted({asset["last_status"] for asset in status["assets"]}),
-        "journals": sum(file.stat().st_size > 0 for file in (project / ".phlo" / "state" / "runs").glob("*.jsonl")),
+        "journals": sum(b"\n" in file.read_bytes() for file in (project / ".phlo" / "state" / "runs").glob("*.jsonl")),
     }
 
 

@@ -19,6 +19,7 @@ import pytest
 SWEEP = Path(__file__).with_name("sweep.py")
 KILLED = {"merge": "ends", "maintain": "ends", "publish": "ends", "undo": "ends",
           "first-load": "firsts", "backfill": "firsts", "run": "firsts"}  # fmt: skip
+TORN = {"merge": "firsts", "publish": "firsts"}
 FULL = {"merge": "firsts", "run": "firsts", "publish": "ends"}
 """Which steps are tried of each command, where not all are."""
 
@@ -42,6 +43,15 @@ def test_a_command_that_is_killed_at_any_of_its_steps_leaves_main_whole(scenario
     found = sweep(scenario, "kill", tmp_path, os.environ.get("SWEEP", KILLED[scenario]))
     assert found["problems"] == []
     assert found["stopped"] >= found["tried"] - 2  # threads may take a step less
+    assert found["tried"] > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", TORN)
+def test_a_command_that_is_killed_with_a_write_half_done_leaves_main_whole(scenario: str, tmp_path: Path) -> None:
+    found = sweep(scenario, "torn", tmp_path, os.environ.get("SWEEP", TORN[scenario]))
+    assert found["problems"] == []
+    assert found["stopped"] >= found["tried"] - 2
     assert found["tried"] > 10
 
 
