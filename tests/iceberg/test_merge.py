@@ -365,6 +365,24 @@ def test_a_table_that_another_tool_repartitioned_is_merged_exactly(make: Make) -
     assert days == {(day - dt.date(1970, 1, 1)).days for day in (JANUARY, MARCH)}
 
 
+@pytest.mark.parametrize("name", ["rowid", "RowId"])
+def test_a_column_that_has_the_name_of_duckdbs_row_numbers_is_a_column_like_others(make: Make, name: str) -> None:
+    schema = pa.schema([("_id", pa.int64()), (name, pa.int64()), ("partition_date", pa.date32())])
+
+    def batch(*rows: tuple[int, int]) -> pa.Table:
+        return pa.Table.from_pylist([{"_id": key, name: n, "partition_date": JANUARY} for key, n in rows], schema)
+
+    table = make(schema)
+    merge(table, batch((1, 7), (2, 7), (3, 8)), ["_id"])
+    written = merge(table, batch((1, 8), (2, 7), (4, 8), (4, 7)), ["_id"])
+    assert written == Written(inserted=1, updated=1, unchanged=1)
+    with table.update_spec() as update:
+        update.remove_field("partition_date_month")
+    assert merge(table, batch((3, 7), (3, 9), (5, 7)), ["_id"]) == Written(inserted=1, updated=1)
+    rows = sorted(contents(table), key=lambda row: row["_id"])
+    assert [row[name] for row in rows] == [8, 7, 9, 7, 7]
+
+
 @pytest.mark.parametrize(
     ("column", "transform"), [("_id", "identity"), ("sgv", "identity"), ("_phlo_loaded_at", "year")]
 )

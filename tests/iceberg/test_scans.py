@@ -11,7 +11,7 @@ import pyarrow.orc as orc
 import pytest
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.typedef import Record
-from tests.iceberg.deleting import add_deletes, delete_values
+from tests.iceberg.deleting import add_deletes, delete_positions, delete_values
 
 from phlo.errors import UnreadableFile
 from phlo.iceberg.catalog import SqlRefCatalog
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 NUMBERS = pa.schema([("n", pa.int64()), ("text", pa.string())])
+MAPPED = '[{"field-id": 1, "names": ["n"]}, {"field-id": 2, "names": ["text"]}]'
 
 
 @pytest.fixture
@@ -71,9 +72,8 @@ def test_orc_is_read_and_written_again_as_parquet_without_its_deleted_rows(
     make: Callable[[pa.Schema], Table],
 ) -> None:
     table = make(NUMBERS)
-    mapping = '[{"field-id": 1, "names": ["n"]}, {"field-id": 2, "names": ["text"]}]'
     with table.transaction() as change:
-        change.set_properties({"schema.name-mapping.default": mapping})
+        change.set_properties({"schema.name-mapping.default": MAPPED})
     path = f"{table.location()}/a.orc"
     Path(table.location()).mkdir(exist_ok=True)
     orc.write_table(pa.table({"n": [1, 2], "text": ["a", "b"]}, schema=NUMBERS), path)
@@ -84,6 +84,22 @@ def test_orc_is_read_and_written_again_as_parquet_without_its_deleted_rows(
     merge(table, pa.table({"n": [1], "text": ["c"]}), ["n"])
     assert read(table) == [{"n": 1, "text": "c"}]
     assert {task.file.file_format for task in plan(table)} == {FileFormat.PARQUET}
+
+
+def test_places_in_misread_files_are_not_taken_for_a_column_with_duckdbs_name_for_them(
+    make: Callable[[pa.Schema], Table],
+) -> None:
+    table = make(NUMBERS)
+    append(table, pa.table({"n": [5, 1, 0], "text": ["a", "b", "c"]}, schema=NUMBERS))
+    with table.transaction() as change:
+        change.set_properties({"schema.name-mapping.default": MAPPED})
+    with table.update_schema() as update:
+        update.rename_column("n", "rowid")
+    (task,) = plan(table)
+    delete_positions(table, {task.file.file_path: [0]})
+    assert read(table) == [{"rowid": 0, "text": "c"}, {"rowid": 1, "text": "b"}]
+    merge(table, pa.table({"rowid": [0], "text": ["d"]}), ["rowid"])
+    assert read(table) == [{"rowid": 0, "text": "d"}, {"rowid": 1, "text": "b"}]
 
 
 def test_avro_is_named(make: Callable[[pa.Schema], Table]) -> None:

@@ -67,7 +67,7 @@ def merge(
     with _staged(table, rows, limits) as con:
         if not _count(con, "batch"):
             return Written()
-        _dedupe(con, keys, first=deduplication == "first")
+        _dedupe(con, table, keys, first=deduplication == "first")
         total, conflicts = _count(con, "batch"), key_range(con, table, keys)
         tasks = plan(table)
         candidates = may_hold(con, table, tasks, keys)
@@ -163,7 +163,7 @@ def _stage(con: Connection, table: Table, rows: pa.Table | pa.RecordBatchReader)
     source = _Source(rows)
     con.register("arrived", source.rows)
     try:
-        con.execute(f"CREATE TABLE batch AS SELECT {columns} FROM arrived")
+        con.execute(f"CREATE TABLE batch AS SELECT {columns}{Columns(table.schema()).numbered} FROM arrived")
     except duckdb.Error:
         # DuckDB tells of an error in the stream as one of its own; the caller is to see what he raised.
         if isinstance(source.error, PhloError) or (source.error and not isinstance(source.error, Exception)):
@@ -203,11 +203,11 @@ def settings(limits: Limits) -> dict[str, str]:
     return config
 
 
-def _dedupe(con: Connection, keys: Sequence[str], *, first: bool) -> None:
-    names = ", ".join(map(quoted, keys))
-    kept = f"SELECT {'min' if first else 'max'}(rowid) AS row FROM batch GROUP BY {names}"
+def _dedupe(con: Connection, table: Table, keys: Sequence[str], *, first: bool) -> None:
+    names, number = ", ".join(map(quoted, keys)), Columns(table.schema()).rowid
+    kept = f"SELECT {'min' if first else 'max'}({number}) AS row FROM batch GROUP BY {names}"
     if _count(con, f"(SELECT {names} FROM batch GROUP BY {names})") < _count(con, "batch"):
-        con.execute(f"DELETE FROM batch WHERE rowid NOT IN ({kept})")
+        con.execute(f"DELETE FROM batch WHERE {number} NOT IN ({kept})")
 
 
 # ── what is stored already ───────────────────────────────────────────────────────────────────────────────
@@ -216,7 +216,7 @@ def _dedupe(con: Connection, keys: Sequence[str], *, first: bool) -> None:
 def _probe(con: Connection, table: Table, tasks: Sequence[FileScanTask], keys: Sequence[str]) -> None:
     """Read just the keys of the files, and note in ``hits`` which batch rows are stored in which."""
     stored = tasks_sql(table, tasks, Columns(table.schema().select(*keys)), con, range(len(tasks)))
-    places = f"b.rowid AS row, s.{FILE}, s.{ROW}"
+    places = f"b.{Columns(table.schema()).rowid} AS row, s.{FILE}, s.{ROW}"
     con.execute(f"CREATE TABLE hits AS SELECT {places} FROM ({stored}) s JOIN batch b ON {_on(con, keys)}")
 
 
@@ -225,13 +225,14 @@ def _compare(con: Connection, table: Table, tasks: Sequence[FileScanTask], keys:
     content = [field.name for field in table.schema().fields if field.name not in SYSTEM_COLUMNS[1:]]
     same = [f"s.{quoted(name)} IS NOT DISTINCT FROM b.{quoted(name)}" for name in content if name not in keys]
     stored = tasks_sql(table, tasks, Columns(table.schema().select(*content)), con)
+    number = Columns(table.schema()).rowid
     con.execute(
-        f"CREATE TABLE same AS SELECT b.rowid AS row FROM ({stored}) s JOIN batch b ON {_on(con, keys)} "
+        f"CREATE TABLE same AS SELECT b.{number} AS row FROM ({stored}) s JOIN batch b ON {_on(con, keys)} "
         f"WHERE {' AND '.join(same) or 'true'}"
     )
     con.execute("DELETE FROM same WHERE row IN (SELECT row FROM hits GROUP BY row HAVING count(*) > 1)")
     con.execute(f"CREATE TABLE gone AS SELECT {FILE}, {ROW} FROM hits ANTI JOIN same USING (row)")
-    con.execute("DELETE FROM batch WHERE rowid IN (SELECT row FROM same)")
+    con.execute(f"DELETE FROM batch WHERE {number} IN (SELECT row FROM same)")
 
 
 def _replaced(con: Connection, table: Table, tasks: Sequence[FileScanTask], old: str) -> Rewrite:

@@ -73,7 +73,7 @@ class Rewriter:
         """Write each partition's new rows with what stays of some of its files."""
         small = None
         if any(kept.values()):
-            order = [*self._partitioning.expressions, "rowid"]
+            order = [*self._partitioning.expressions, self._columns.rowid]
             small = SmallFiles.of(self._writer, pool, order, fresh, losing=bool(self.losing))
         for partition, tasks in kept.items():
             written = small.write(tasks, self._places(tasks), partition) if small else None
@@ -115,7 +115,8 @@ class Rewriter:
         """New rows, and the survivors of files from before the table's partitioning changed."""
         if not foreign:
             return "batch"
-        self.con.execute(f"CREATE TABLE pool AS FROM batch UNION ALL {self._survivors(foreign)}")
+        rows = f"SELECT {self._columns.select} FROM batch UNION ALL {self._survivors(foreign)}"
+        self.con.execute(f"CREATE TABLE pool AS SELECT *{self._columns.numbered} FROM ({rows})")
         return "pool"
 
     def _foldable(self, touched: Sequence[FileScanTask], partitions: set[Record]) -> list[FileScanTask]:

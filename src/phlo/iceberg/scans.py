@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 FILE, ROW = "phlo_file", "phlo_row"
 """Where a stored row is: a number that the reader gives its file, and its place in it."""
 
+NUMBER = "phlo_number"
+"""Numbers the rows of a DuckDB table that has a column ``rowid``, which hides DuckDB's own."""
+
 
 class Connection(Protocol):
     """The part of a DuckDB connection that this package uses; only the merge and the engine open one."""
@@ -67,6 +70,16 @@ class Columns:
         return f"MAP {{{', '.join(entries)}}}"
 
     @property
+    def rowid(self) -> str:
+        """What numbers the rows of a DuckDB table with these columns: its ``rowid``, unless a column has that name."""
+        return NUMBER if any(field.name.lower() == "rowid" for field in self.schema.fields) else "rowid"
+
+    @property
+    def numbered(self) -> str:
+        """What has to be selected beside the columns for that."""
+        return "" if self.rowid == "rowid" else f", row_number() OVER () AS {NUMBER}"
+
+    @property
     def nulls(self) -> str:
         """A column list of typed NULLs, for an empty relation."""
         return ", ".join(
@@ -85,7 +98,7 @@ def files_sql(
     odd = _is_misread(table)
     misread = [odd or file.file_format != FileFormat.PARQUET for file in files]
     parts = [
-        f"SELECT {columns.select}{_place(numbers and numbers[place], 'rowid')} "
+        f"SELECT {columns.select}{_place(numbers and numbers[place], ROW)} "
         f"FROM {_read_with_pyiceberg(table, file, columns, con)}"
         for place, file in enumerate(files)
         if misread[place]
@@ -161,7 +174,7 @@ def _is_renamed_inside(table: Table) -> bool:
 
 
 def _read_with_pyiceberg(table: Table, file: DataFile, columns: Columns, con: Connection | None) -> str:
-    """Copy the rows of a file, in their order, into a temporary table; return its name."""
+    """Copy the rows of a file, in their order, into a temporary table, each with its place; return its name."""
     from pyiceberg.io.pyarrow import ArrowScan, schema_to_pyarrow
 
     if con is None:
@@ -173,6 +186,6 @@ def _read_with_pyiceberg(table: Table, file: DataFile, columns: Columns, con: Co
     batches = (batch.cast(arrow) for batch in scan.to_record_batches([FileScanTask(file)]))
     name = quoted(f"{file.file_path} {columns.select}")
     con.register("phlo_reader", pa.RecordBatchReader.from_batches(arrow, batches))
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM phlo_reader")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT *, row_number() OVER () - 1 AS {ROW} FROM phlo_reader")
     con.unregister("phlo_reader")
     return name
