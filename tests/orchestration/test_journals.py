@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import shutil
 import signal
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,7 +16,7 @@ import pytest
 from dagster import AssetCheckSeverity, AssetKey, DagsterEventType, DagsterRunStatus
 from floor import DAY, rows, write_checks
 
-from phlo.journal import journal
+from phlo.journal import FOLDER, journal
 from phlo.orchestration.jobs import served_code
 from phlo.orchestration.journals import Reader
 from phlo.orchestration.tags import LINES_TAG
@@ -254,10 +256,23 @@ def test_what_dbt_made_and_tested_is_shown(floor: Floor, reader: Shown) -> None:
     assert (passed.passed, passed.severity) == (False, AssetCheckSeverity.WARN)
 
 
+@pytest.mark.slow
+def test_a_journal_that_leaves_the_folder_with_the_time_it_had_is_found_too(floor: Floor, reader: Shown) -> None:
+    with command(floor):
+        folder = floor.lake.project.state / FOLDER
+        tick = time.time_ns() + 3_600_000_000_000  # so that the folder has changed just now, however slow this machine
+        os.utime(folder, ns=(tick, tick))
+        assert reader.read() == 1
+        with command(floor, "20240120-143022-77aa"):
+            os.utime(folder, ns=(tick, tick))
+            assert reader.read() == 1
+    assert len(floor.instance.get_runs()) == 2
+
+
 @contextmanager
-def command(floor: Floor) -> Iterator[journal]:  # type: ignore[valid-type]
+def command(floor: Floor, run_id: str = RUN) -> Iterator[journal]:  # type: ignore[valid-type]
     with journal(
-        floor.lake.project.state, RUN, floor_reporter(), selection="readings", partitions=[],
+        floor.lake.project.state, run_id, floor_reporter(), selection="readings", partitions=[],
         tables=["raw.readings", "rejected.readings"],
     ) as kept:  # fmt: skip
         yield kept

@@ -51,6 +51,9 @@ STOPPED = (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED)
 BEGUN = "+"
 """Follows the number of lines while more are being stored: a reader that sees it knows that another was killed."""
 
+TICK = 2_000_000_000
+"""Nanoseconds in which a folder may change twice and keep its time: clocks of file systems are coarse."""
+
 RUNS = uuid.UUID("5f0d1c9e-6f3b-4d55-9c64-0f5b0c1a7e11")
 """The namespace in which the ids of Dagster runs are made from those of Phlo's."""
 
@@ -102,7 +105,7 @@ class Reader:
         if changed != self.listed:
             found = {file for file in self._folder.glob("*.jsonl") if file.stem >= self.since}
             self.open |= found - self.over
-            self.listed = changed
+            self.listed = changed if time.time_ns() - changed > TICK else 0
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
