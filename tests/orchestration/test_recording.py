@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import signal
@@ -247,6 +248,23 @@ def test_a_recorder_that_does_not_end_is_waited_for_no_longer_than_it_may_take(
         "warning: the run was not recorded in Dagster: it took longer than 0 s"
     ]
     assert recorders(Path.cwd(), os.getpid()) == []
+
+
+@pytest.mark.slow
+def test_a_process_that_a_command_forks_and_leaves_behind_is_not_waited_for(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHLO_RECORD_COMMANDS", "true")
+    left = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,), daemon=True)
+    said: list[str] = []
+    try:
+        with recorded(open_lake(floor.shop.root).project, said.append) as begun:
+            begun.begin(floor.lake)
+            left.start()
+        assert left.is_alive()
+    finally:
+        left.kill()
+    assert said == []
 
 
 @pytest.mark.slow

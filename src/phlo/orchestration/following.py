@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ def follow(told: Told, is_over: Callable[[float], bool], say: Say) -> None:
         views = _views(lake, told, stack, say)
         _look(views)
         _ = lake.engine  # for previews in the end; the command works meanwhile
+        gc.freeze()
+        gc.enable()  # a command may go on for hours, and each look leaves some garbage
         while not is_over(SHOW_SECONDS):
             _look(views)
         ends = time.monotonic() + REST_SECONDS

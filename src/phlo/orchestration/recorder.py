@@ -16,7 +16,7 @@ import sys
 
 def main() -> int:
     """Record one command's runs."""
-    gc.disable()  # imports leave no garbage, and it ends soon
+    gc.disable()  # imports leave no garbage
     parent = os.getppid()
     try:
         from phlo.orchestration.following import follow

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -118,6 +119,8 @@ class Recording:
             )
         except OSError as error:
             self._warn(error.strerror or str(error))
+        else:
+            _forget_after_fork(self.beside)
 
     def _tell(self) -> None:
         """Tell it in a thread: a pipe takes little, and the process listens when it has imported what it needs."""
@@ -171,6 +174,20 @@ class Recording:
 
     def _warn(self, why: str) -> None:
         self.say(f"warning: the run was not recorded in Dagster: {why}; `phlo dev` reads it from its journal")
+
+
+def _forget_after_fork(beside: subprocess.Popen[bytes]) -> None:
+    """Keep a child that user code forks, and leaves behind, from holding the pipe open whose end is awaited."""
+    held = weakref.ref(beside)
+
+    def forget() -> None:
+        pipe = inherited.stdin if (inherited := held()) is not None else None
+        if pipe is not None and not pipe.closed:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, pipe.fileno(), inheritable=False)
+            os.close(nowhere)
+
+    os.register_at_fork(after_in_child=forget)
 
 
 def outline(workflows: Workflows) -> Workflows:
