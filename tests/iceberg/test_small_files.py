@@ -180,6 +180,35 @@ def test_what_is_much_for_memory_is_left_to_duckdb(
     assert stored(table) == [row("c", 0), row("a", 1), row("b", 1)]
 
 
+def test_texts_that_repeat_are_no_less_for_memory_than_others(
+    catalog: SqlRefCatalog, through: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = pa.schema([("_id", pa.int64()), ("text", pa.string())])
+    table = catalog.create_table("raw.t", schema, "run-1", keys=["_id"])
+    append(table, pa.table({"_id": range(1_000), "text": ["x" * 1_000] * 1_000}, schema=schema))
+    assert only_file(table).file_size_in_bytes < 100_000
+    monkeypatch.setattr(small_files, "MOST_MEMORY", 500_000)
+    merge(table, batch({"_id": 7, "text": "y"}, schema=schema), ["_id"])
+    assert through == ["DuckDB", "DuckDB"]
+    monkeypatch.setattr(small_files, "MOST_MEMORY", 2_000_000)
+    merge(table, batch({"_id": 7, "text": "z"}, schema=schema), ["_id"])
+    assert through == ["DuckDB", "DuckDB", "Arrow"]
+    texts = [each["text"] for each in stored(table)]
+    assert texts.count("x" * 1_000) == 999 and texts.count("z") == 1
+
+
+def test_many_columns_of_numbers_are_much_for_memory_too(
+    catalog: SqlRefCatalog, through: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"n{number}" for number in range(50)]
+    table = catalog.create_table("raw.t", pa.schema([(name, pa.int64()) for name in names]), "run-1", keys=["n0"])
+    rows = pa.table({name: range(100) for name in names})
+    monkeypatch.setattr(small_files, "MOST_MEMORY", 100 * 50 * 8 - 1)
+    append(table, rows.slice(0, 1))
+    append(table, rows)
+    assert through == ["DuckDB", "DuckDB"]
+
+
 def test_a_file_of_which_nothing_is_left_is_not_written(catalog: SqlRefCatalog, through: list[str]) -> None:
     schema = pa.schema([("_id", pa.string()), ("partition_date", pa.date32())])
     table = catalog.create_table("raw.t", schema, "run-1", partition_by="month(partition_date)", keys=["_id"])

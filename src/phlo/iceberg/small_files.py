@@ -37,6 +37,9 @@ MOST_STORED = 4 * 1024 * 1024
 MOST_MEMORY = 64 * 1024 * 1024
 """Bytes, uncompressed, of the rows of a partition, and of all new rows together."""
 
+NUMBER_BYTES = 8
+"""Of memory, for a value that is no text."""
+
 MOST_ROWS = 250_000
 """New rows, and rows that go, of all partitions together."""
 
@@ -83,7 +86,9 @@ class SmallFiles:
         files = [pq.ParquetFile(local_path(task.file.file_path)) for task in tasks]
         if not all(map(self._fits, files)) or sum(map(_uncompressed, files)) > MOST_MEMORY:
             return None
-        kept = [self._kept(file, number) for file, number in zip(files, numbers, strict=True)]
+        kept = self._kept(files, numbers)
+        if kept is None:
+            return None
         rows = pa.concat_tables([*kept, self.fresh.get(partition, self.schema.empty_table())])
         if _has_nan(rows):
             return None
@@ -101,13 +106,20 @@ class SmallFiles:
         )
         return stored == wanted
 
-    def _kept(self, file: pq.ParquetFile, number: int) -> pa.Table:
-        rows = file.read(use_threads=False)
-        if (gone := self.gone.get(number)) is not None:
-            stays = np.ones(rows.num_rows, dtype=bool)
-            stays[gone] = False
-            rows = rows.filter(pa.array(stays))
-        return rows.rename_columns(self.schema.names).cast(self.schema)
+    def _kept(self, files: Sequence[pq.ParquetFile], numbers: Sequence[int]) -> list[pa.Table] | None:
+        """The rows that stay; ``None`` for many: what repeats takes no room in a file, and all of it in memory."""
+        kept, room = [], MOST_MEMORY
+        for file, number in zip(files, numbers, strict=True):
+            rows = _read(file, room)
+            if rows is None:
+                return None
+            room -= rows.nbytes
+            if (gone := self.gone.get(number)) is not None:
+                stays = np.ones(rows.num_rows, dtype=bool)
+                stays[gone] = False
+                rows = rows.filter(pa.array(stays))
+            kept.append(rows.rename_columns(self.schema.names).cast(self.schema))
+        return kept
 
 
 def arrow_schema(writer: Writer) -> pa.Schema:
@@ -120,6 +132,17 @@ def _short(field: pa.Field) -> pa.DataType:
     return {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}.get(field.type, field.type)
 
 
+def _read(file: pq.ParquetFile, room: int) -> pa.Table | None:
+    """Read a file's rows, unless they are more bytes than there is room for."""
+    groups: list[pa.Table] = []
+    for group in range(file.num_row_groups):
+        groups.append(file.read_row_group(group, use_threads=False))
+        room -= groups[-1].nbytes
+        if room < 0:
+            return None
+    return pa.concat_tables(groups) if groups else file.read(use_threads=False)
+
+
 def _large(writer: Writer, pool: str) -> bool:
     lengths = {str(ice.StringType()): "strlen", str(ice.BinaryType()): "octet_length"}
     texts = [
@@ -128,7 +151,8 @@ def _large(writer: Writer, pool: str) -> bool:
         if str(field.field_type) in lengths
     ]
     rows, size = writer.con.execute(f"SELECT count(*), sum({' + '.join(texts) or '0'}) FROM {pool}").fetchall()[0]
-    return int(rows) > MOST_ROWS or int(size or 0) > MOST_MEMORY
+    numbers = int(rows) * NUMBER_BYTES * (len(writer.schema.fields) - len(texts))
+    return int(rows) > MOST_ROWS or numbers + int(size or 0) > MOST_MEMORY
 
 
 def _by_partition(
