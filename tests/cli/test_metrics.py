@@ -167,6 +167,8 @@ def test_a_test_of_dbt_that_failed_is_on_the_screen_while_it_is_declared(shop: S
     assert shop.call("status", "--json").records["failing_tests"] == both
     graph.write_text(json.dumps({"fingerprint": "", "models": [], "tests": [{**test, "name": "not_null_g_id"}]}))
     assert shop.call("status", "--json").records["failing_tests"] == both[1:]
+    graph.unlink()  # then nobody knows which are declared
+    assert shop.call("status", "--json").records["failing_tests"] == both
 
 
 def test_the_last_check_of_a_table_leaves_the_screen_when_it_is_taken_away(shop: Shop) -> None:

@@ -83,11 +83,12 @@ def read_status(lake: Lake, now: dt.datetime) -> tuple[list[Asset], list[str]]:
     return found, list(filter(None, checks.get("", {}).values()))
 
 
-def _declared_tests(project: Project) -> set[str]:
+def _declared_tests(project: Project) -> set[str] | None:
     """The data tests that the dbt project had when dbt read it last: a look at its files would cost seconds."""
     from phlo.transform.models import last_read
 
-    return {test.name for test in last_read(project)[1]}
+    read = last_read(project)
+    return None if read is None else {test.name for test in read[1]}
 
 
 def _show(assets: Sequence[Asset], tests: Sequence[str], refs: Sequence[Ref], now: dt.datetime) -> None:

@@ -110,7 +110,7 @@ class Repository:
 
     def code(self, instance: DagsterInstance | None) -> Code:
         """The code that an instance's runs are of."""
-        models, tests = last_read(self.lake.project)
+        models, tests = last_read(self.lake.project) or ([], [])
         if self.made is None or len(models) + len(tests) != self.nodes:
             self.made, self.nodes = (
                 definitions_of(self.lake, models, tests).get_repository_def(),

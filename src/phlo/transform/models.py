@@ -85,9 +85,9 @@ def data_tests(project: Project) -> list[DataTest]:
     return _read_project(project)[1] if _may_test(project.dbt) else []
 
 
-def last_read(project: Project) -> tuple[list[Model], list[DataTest]]:
-    """The models and data tests as dbt read them last, whatever has changed since; none where it never did."""
-    return _stored(_kept(project)) or ([], [])
+def last_read(project: Project) -> tuple[list[Model], list[DataTest]] | None:
+    """The models and data tests as dbt read them last, whatever has changed since; None where that is not known."""
+    return _stored(_kept(project))
 
 
 def _read_project(project: Project) -> tuple[list[Model], list[DataTest]]:
