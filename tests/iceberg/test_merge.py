@@ -383,6 +383,19 @@ def test_a_column_that_has_the_name_of_duckdbs_row_numbers_is_a_column_like_othe
     assert [row[name] for row in rows] == [8, 7, 9, 7, 7]
 
 
+def test_columns_that_have_the_names_which_a_merge_gives_its_own_are_columns_like_others(make: Make) -> None:
+    names = ["v", "n", "h", "s", "b", "row", "rowid", "batch", "hits", "same", "gone", "pool"]
+    schema = pa.schema([("_id", pa.int64()), *((name, pa.int64()) for name in names)])
+    table = make(schema, partition_by="")
+    for key, value in ((1, None), (2, 7), (1, 7), (2, None), (1, None)):
+        merge(table, pa.Table.from_pylist([{"_id": key, **dict.fromkeys(names, value)}], schema), ["_id"])
+    assert sorted((row["_id"], *(row[name] for name in names)) for row in contents(table)) == [
+        (key, *[None] * len(names)) for key in (1, 2)
+    ]
+    written = merge(table, pa.Table.from_pylist([{"_id": 2, "v": 3}], schema), ["v"])
+    assert written == Written(inserted=1)
+
+
 @pytest.mark.parametrize(
     ("column", "transform"), [("_id", "identity"), ("sgv", "identity"), ("_phlo_loaded_at", "year")]
 )

@@ -80,7 +80,7 @@ class _Wanted:
             return cls([low, high], False, nulls)
         # One list, not a row for each: 10,000 tuples set off Python's garbage collector, which takes 0.1 s here.
         ((values,),) = con.execute(
-            f"SELECT list(v ORDER BY v) FROM (SELECT DISTINCT {value} AS v FROM batch WHERE v IS NOT NULL)"
+            f"SELECT list(v ORDER BY v) FROM (SELECT DISTINCT {value} AS v FROM batch WHERE {value} IS NOT NULL)"
         ).fetchall()
         return cls(values or [], True, nulls)
 
