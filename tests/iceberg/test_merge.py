@@ -385,6 +385,7 @@ def test_a_column_that_has_the_name_of_duckdbs_row_numbers_is_a_column_like_othe
 
 def test_columns_that_have_the_names_which_a_merge_gives_its_own_are_columns_like_others(make: Make) -> None:
     names = ["v", "n", "h", "s", "b", "row", "rowid", "batch", "hits", "same", "gone", "pool"]
+    names += ["file_index", "file_row_number"]
     schema = pa.schema([("_id", pa.int64()), *((name, pa.int64()) for name in names)])
     table = make(schema, partition_by="")
     for key, value in ((1, None), (2, 7), (1, 7), (2, None), (1, None)):
@@ -394,6 +395,11 @@ def test_columns_that_have_the_names_which_a_merge_gives_its_own_are_columns_lik
     ]
     written = merge(table, pa.Table.from_pylist([{"_id": 2, "v": 3}], schema), ["v"])
     assert written == Written(inserted=1)
+    for key in ("file_index", "file_row_number"):
+        merge(table, pa.Table.from_pylist([{"_id": n, key: n} for n in (5, 6)], schema), [key])
+        changed = merge(table, pa.Table.from_pylist([{"_id": n + 1, key: n} for n in (6, 5)], schema), [key])
+        assert changed == Written(updated=2)
+    assert sorted(row["_id"] for row in contents(table)) == [1, 2, 2, 6, 6, 7, 7]
 
 
 @pytest.mark.parametrize(

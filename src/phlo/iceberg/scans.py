@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
+    from pyiceberg.types import NestedField
 
 FILE, ROW = "phlo_file", "phlo_row"
 """Where a stored row is: a number that the reader gives its file, and its place in it."""
@@ -63,11 +64,17 @@ class Columns:
     def by_id(self) -> str:
         """What ``read_parquet`` takes as ``schema``."""
         entries = (
-            f"{field.field_id}: {{name: {literal(field.name)}, type: {literal(duckdb_type(field.field_type))}, "
+            f"{field.field_id}: {{name: {literal(_unhidden(field))}, type: {literal(duckdb_type(field.field_type))}, "
             "default_value: NULL}"
             for field in self.schema.fields
         )
         return f"MAP {{{', '.join(entries)}}}"
+
+    @property
+    def found(self) -> str:
+        """The column list, of what ``read_parquet`` yields by that."""
+        names = ((_unhidden(field), field.name) for field in self.schema.fields)
+        return ", ".join(quoted(name) if name == own else f"{quoted(name)} AS {quoted(own)}" for name, own in names)
 
     @property
     def rowid(self) -> str:
@@ -108,7 +115,7 @@ def files_sql(
         # file_index and file_row_number are DuckDB's virtual columns: places in its own list of files, and in a file.
         number = numbers and f"{[numbers[place] for place in plain]}[CAST(file_index AS BIGINT) + 1]"
         parts.append(
-            f"SELECT {columns.select}{_place(number, 'file_row_number')} "
+            f"SELECT {columns.found}{_place(number, 'file_row_number')} "
             f"FROM read_parquet({paths_sql([files[place] for place in plain])}, schema = {columns.by_id})"
         )
     if not parts:
@@ -146,6 +153,12 @@ def as_pattern(path: str) -> str:
     '/lake/data[[]1]/a.parquet'
     """
     return re.sub(r"([\[*?])", r"[\1]", path)
+
+
+def _unhidden(field: NestedField) -> str:
+    """A name for a column that hides none of DuckDB's virtual ones."""
+    hides = field.name.lower() in ("file_index", "file_row_number")
+    return f"phlo_column_{field.field_id}" if hides else field.name
 
 
 def _place(file: object, row: str) -> str:
