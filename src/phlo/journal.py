@@ -142,7 +142,7 @@ class Journal:
             self.write("ended", status="success")
             return
         code = error.code if isinstance(error, PhloError) else type(error).__name__
-        message = str(error) or f"stopped by {type(error).__name__}"
+        message = said_of(error)
         status = "failed" if isinstance(error, Exception) else "interrupted"
         self.write("ended", status=status, error={"code": code, "message": message})
 
@@ -211,6 +211,17 @@ def _read(file: Path) -> RunRecord | None:
         error=last.get("error") if over else None,
         lines=lines,
     )
+
+
+def said_of(error: BaseException) -> str:
+    """What an error says; of one that says nothing, who stopped the run.
+
+    >>> said_of(KeyboardInterrupt())
+    'stopped by Ctrl-C'
+    """
+    name = type(error).__name__
+    by = {"KeyboardInterrupt": "Ctrl-C", "DagsterExecutionInterruptedError": "Dagster, or with its server"}
+    return str(error) or f"stopped by {by.get(name, name)}"
 
 
 def _redacted(values: Mapping[str, Any]) -> dict[str, Any]:

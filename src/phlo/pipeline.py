@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from phlo.errors import CatalogError, LeaseLost, PhloError, PublishConflict, UnknownRef
-from phlo.journal import Journal
+from phlo.journal import Journal, said_of
 from phlo.journal import journal as start_journal
 
 if TYPE_CHECKING:
@@ -240,8 +240,7 @@ def kept_when_it_fails(run: Run) -> Iterator[None]:
     except BaseException as error:
         if isinstance(error, PhloError):
             error.values["run"] = run
-        named = "Ctrl-C" if isinstance(error, KeyboardInterrupt) else type(error).__name__
-        reason = str(error) or f"stopped by {named}"
+        reason = said_of(error)
         try:
             # What did not get as far as its publish holds unchecked or half the data: publishing it takes force.
             run.lake.catalog.fail_ref(run.ref, reason, blocked=not isinstance(error, REFUSED))

@@ -84,7 +84,7 @@ def backfill(
     assets: tuple[str, ...], start_date: str | None, end_date: str | None, force: bool, chunk: int | None,
     dry_run: bool, no_wait: bool, parallel: int, as_json: bool,
 ) -> None:  # fmt: skip
-    """Load a range of days, chunk by chunk; models run once, at the end.
+    """Load a range of days, chunk by chunk; models that are asked for (ASSET+) run once, at the end.
 
     What main already has is skipped, each table's days by themselves, but never today: run it again after a failure
     or to fill gaps, and it goes on where it stopped.

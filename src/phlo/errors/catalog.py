@@ -212,7 +212,7 @@ class ProjectMoved(CatalogError):
 
     code = "project-moved"
     message = "The tables were written below `{stored}`, but the project now keeps them in `{found}`"
-    hint = "`phlo catalog relocate` mends their paths; or move the folder back to `{stored}`"
+    hint = "`phlo catalog relocate` mends their paths; or move the project's folder back to where it was"
 
 
 class NotRelocatable(CatalogError):

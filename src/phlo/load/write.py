@@ -285,12 +285,14 @@ def _refuse_too_many(ingestion: Ingestion, staged: Sequence[Rows], found: Sequen
     ]
     if over:
         reasons = sum((what.reasons for _, what in over), Counter[str]())
+        unknown = sum((what.extra_fields for _, what in over), Counter[str]())
+        unnamed = f". The schema does not name {_most(unknown, 3)}" if unknown else ""
         raise TooManyRejected(
             table=ingestion.table_name,
             rejected=sum(what.rejected for _, what in over),
             read=sum(what.read for _, what in over),
             loads=", ".join(str(each.partition or "all") for each, _ in over),
-            reasons=_most(reasons, 3),
+            reasons=_most(reasons, 3) + unnamed,
             ref=ref,
         )
 

@@ -28,7 +28,7 @@ def entries(partition_date):
 
 @pytest.fixture
 def run(project_lake):
-    materialize(project_lake, partition_date=list(VALUES), rows={"glucose_entries": entries})
+    materialize(project_lake, "glucose_entries+", partition_date=list(VALUES), rows={"glucose_entries": entries})
     return lambda sql: project_lake.query(sql).to_pylist()
 
 
