@@ -165,6 +165,13 @@ def test_too_many_rejected_rows_fail_the_load_and_can_be_looked_at_on_the_ref(la
     assert "raw.readings" not in lake.catalog.pin(lake.ref).tables
 
 
+def test_a_column_that_the_source_calls_otherwise_is_told_by_the_fields_that_nobody_names(lake: Lake) -> None:
+    lake.open("1")
+    with pytest.raises(TooManyRejected) as failure:
+        lake.write(merged([{"_id": str(n), "glucose": 100} for n in range(30)]))
+    assert str(failure.value).endswith("`sgv` is null (30). The schema does not name glucose (30)")
+
+
 def test_a_share_of_few_rows_says_nothing_and_the_limit_can_be_set(lake: Lake) -> None:
     lake.open("1")
     rows = [{"_id": str(n), "sgv": 0} for n in range(19)]

@@ -108,15 +108,17 @@ def _pages(result: Any, ingestion: Ingestion, reporter: Reporter) -> Iterator[An
     buffer: list[Mapping[str, Any]] = []
     size = 0
     for item in _items(result, ingestion):
-        arrow = _arrow(item)
-        if arrow is not None:
+        if isinstance(item, dict):  # what most sources give, row by row
+            buffer.append(item)
+            size += texts_size(item)
+        elif (arrow := _arrow(item)) is None:
+            buffer.extend(_rows(item, ingestion))
+            size += texts_size(item) if isinstance(item, Mapping) else 0
+        else:
             if buffer:
                 yield buffer
                 buffer, size = [], 0
             yield from _distinct(arrow, ingestion)
-            continue
-        buffer.extend(_rows(item, ingestion))
-        size += texts_size(item) if isinstance(item, Mapping) else 0
         if len(buffer) >= PAGE or size >= PAGE_SIZE:
             yield buffer
             buffer, size = [], 0

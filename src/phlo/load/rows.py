@@ -34,7 +34,7 @@ def texts_size(row: Mapping[Any, Any]) -> int:
     >>> texts_size({"id": 1, "note": "abc", "raw": b"xy"})
     5
     """
-    return sum(len(value) for value in row.values() if isinstance(value, (str, bytes)))
+    return sum([len(value) for value in row.values() if isinstance(value, (str, bytes))])
 
 
 def decode(text: str) -> dict[str, Any]:
