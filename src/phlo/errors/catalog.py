@@ -212,7 +212,7 @@ class ProjectMoved(CatalogError):
 
     code = "project-moved"
     message = "The tables were written below `{stored}`, but the project now keeps them in `{found}`"
-    hint = "`phlo catalog relocate` mends their paths; or move the project's folder back to where it was"
+    hint = "`phlo catalog relocate` mends their paths; or move the project back, so that they are at `{stored}`"
 
 
 class NotRelocatable(CatalogError):
