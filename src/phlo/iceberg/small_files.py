@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from pyiceberg.typedef import Record
 
     from phlo.iceberg.parquet import Writer
-    from phlo.iceberg.tables import Connection
 
 MOST_STORED = 4 * 1024 * 1024
 """Bytes of a partition's files, compressed; above, DuckDB's writing is the larger part, and it needs less memory."""
@@ -70,7 +69,7 @@ class SmallFiles:
             return None
         gone: dict[int, NDArray[np.int64]] = {}
         if losing:
-            if _number(con, "SELECT count(*) FROM gone") > MOST_ROWS:
+            if con.execute("SELECT count(*) FROM gone").fetchall()[0][0] > MOST_ROWS:
                 return None
             found = con.execute(f"SELECT {FILE}, {ROW} FROM gone ORDER BY ALL").fetchnumpy()
             files, starts = np.unique(found[FILE], return_index=True)
@@ -183,7 +182,3 @@ def _dictionaries(file: pq.ParquetFile) -> list[str]:
     group = file.metadata.row_group(0)
     chunks = map(group.column, range(group.num_columns))
     return [chunk.path_in_schema for chunk in chunks if chunk.has_dictionary_page]
-
-
-def _number(con: Connection, select: str) -> int:
-    return int(con.execute(select).fetchall()[0][0])
