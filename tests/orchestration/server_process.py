@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from floor import DAY, floor_of
+from floor import DAY, UPKEEP, floor_of
 
 from phlo.orchestration.tags import PID_TAG
 
@@ -26,7 +27,12 @@ if TYPE_CHECKING:
     from tests.conftest import Shop
 
 PLATFORM = "phlo.orchestration.code_location"
-UPKEEP = "maintenance"
+PATIENCE = 180
+"""Seconds for what takes a few on an idle machine."""
+
+PORTS = range(20_000, 32_000)
+"""Where servers of tests listen: below the ports that a system hands out to whoever connects meanwhile."""
+
 LAUNCH = """
 mutation Launch($run: ExecutionParams!) {
   launchRun(executionParams: $run) {
@@ -85,7 +91,7 @@ class Served:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/graphql", body, {"content-type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return json.load(answer)["data"]
 
     def partitions(self, *asset: str) -> set[str]:
@@ -147,7 +153,7 @@ class Served:
 
     def wait(self, until: Callable[[], bool]) -> None:
         """Wait for something to become true."""
-        ends = time.monotonic() + 120
+        ends = time.monotonic() + PATIENCE
         while not until():
             assert time.monotonic() < ends, "it did not come to pass"
             time.sleep(0.1)
@@ -156,9 +162,7 @@ class Served:
 @contextmanager
 def served(shop: Shop, *options: str, name: str = "shop") -> Iterator[Served]:
     """Start the server on a free port, and end it and its runs whatever happens."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with serving(shop.start("dev", "--port", str(port), *options), port, name) as server:
         yield server
 
@@ -166,9 +170,7 @@ def served(shop: Shop, *options: str, name: str = "shop") -> Iterator[Served]:
 @contextmanager
 def dagsters_own(shop: Shop, home: Path, *code: str) -> Iterator[Served]:
     """Start Dagster's server as somebody does who has one already: an instance of its own, elsewhere."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     process = subprocess.Popen(
@@ -199,12 +201,21 @@ def serving(process: subprocess.Popen[str], port: int, name: str) -> Iterator[Se
     finally:
         if process.poll() is None:
             process.terminate()
-            process.communicate(timeout=60)
+            process.communicate(timeout=PATIENCE)
+
+
+def free_port() -> int:
+    """A port that nobody has, nor takes by chance in the seconds until a server does."""
+    for port in random.sample(PORTS, 100):
+        with closing(socket.socket()) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
 
 
 def answers(port: int) -> bool:
     try:
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/server_info", timeout=60).close()
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/server_info", timeout=PATIENCE).close()
     except OSError:
         return False
     return True

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from server_process import Served, served
+from server_process import PATIENCE, Served, served
 from tests.conftest import Shop
 
 from phlo.profiles import open_lake
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 DAY = "2024-01-20"
-PATIENCE = 60
 CRON = '    cron="0 */1 * * *",\n'
 
 

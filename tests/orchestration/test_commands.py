@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from dagster import AssetKey, DagsterEventType, EventRecordsFilter
 from floor import DAY, floor_of, rows, write_checks, write_waiting
-from server_process import Served, dagsters_own, served
+from server_process import PATIENCE, Served, dagsters_own, served
 
 if TYPE_CHECKING:
     import subprocess
@@ -51,13 +51,13 @@ def test_a_command_is_in_the_ui_while_it_goes_and_its_partition_counts_when_it_i
             assert any("Started by `cli`" in message for message in server.log(going))
             assert server.partitions("waiting") == set()
             (shop.root / "source" / "go").touch()
-            assert command.wait(60) == 0
+            assert command.wait(PATIENCE) == 0
         assert server.ended(going) == "SUCCESS"
         assert server.partitions("waiting") == {DAY}
         again = server.reexecute(first)
         assert server.ended(again) == "SUCCESS"
         server.process.send_signal(signal.SIGINT)
-        server.process.communicate(timeout=60)
+        server.process.communicate(timeout=PATIENCE)
     if serve is not elsewhere:  # which Dagster ends by itself, a little later
         with pytest.raises(ProcessLookupError):
             os.killpg(server.process.pid, 0)
@@ -85,7 +85,7 @@ def test_commands_that_do_not_succeed_are_in_the_ui_as_what_they_are(shop: Shop)
         with waiting(shop) as command:
             stopped = the_new_run(server, {failed, killed})
             server.ask(TERMINATE, run=stopped)
-            assert command.wait(60) == 143
+            assert command.wait(PATIENCE) == 143
         assert server.ended(stopped) == "CANCELED"
 
         assert server.partitions("readings") == server.partitions("waiting") == set()

@@ -56,8 +56,9 @@ def test_ingestions_are_assets_with_their_group_days_freshness_and_checks(shop: 
     dated, whole = graph.get(AssetKey("dated")), graph.get(AssetKey("whole"))
     assert (dated.group_name, dated.description) == ("a_b", "Readings of a day.")
     assert dated.partitions_def is not None
-    days = dated.partitions_def.get_partition_keys()
-    assert (days[0], days[-1]) == (DAY, dt.datetime.now(dt.UTC).date().isoformat())
+    today = dt.datetime.now(dt.UTC)
+    days = dated.partitions_def.get_partition_keys(today)
+    assert (days[0], days[-1]) == (DAY, today.date().isoformat())
     assert dated.freshness_policy is not None
     assert (whole.partitions_def, whole.freshness_policy) == (None, None)
     assert {key.name for key in graph.asset_check_keys} == {

@@ -41,13 +41,13 @@ def test_runs_commands_and_schedules_are_shown_from_postgres_and_again_by_the_ne
         run = server.launch("readings")
         assert server.ended(run) == "SUCCESS"
         assert server.partitions("readings") == {DAY}
-        server.wait(lambda: len(server.runs()) >= 3)  # a minute passes at most
-        server.wait(lambda: {each["status"] for each in server.runs()} == {"SUCCESS"})
-        assert server.partitions("ticking")
+        server.wait(lambda: bool(server.partitions("ticking")))  # a minute passes at most
         before = {each["runId"] for each in server.runs()}
     with served(shop) as server:
         assert before <= {each["runId"] for each in server.runs()}
         assert server.partitions("readings") == {DAY}
     assert not (shop.root / ".phlo" / "state" / "dagster" / "history").exists()
-    with floor_of(shop) as floor:
-        assert floor.refs == []
+    with floor_of(shop) as floor:  # a tick's run may have ended with its server
+        assert {load.table for each in floor.lake.catalog.publishes() for load in each.loads} == {
+            "raw.events", "raw.readings", "raw.ticking",
+        }  # fmt: skip

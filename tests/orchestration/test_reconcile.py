@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from dagster import DagsterRunStatus
 from floor import DAY, rows
+from server_process import PATIENCE
 
 from phlo.orchestration import executor
 from phlo.orchestration.reconcile import reconcile
@@ -101,12 +102,12 @@ def test_a_run_that_waits_for_a_lease_can_be_terminated(floor: Floor) -> None:
         worker = subprocess.Popen(
             [sys.executable, "-m", "phlo.orchestration.worker", run.run_id], stderr=subprocess.DEVNULL
         )
-        until = time.monotonic() + 60
+        until = time.monotonic() + PATIENCE
         while not any("waiting for" in event.user_message for event in floor.instance.all_logs(run.run_id)):
             assert time.monotonic() < until, "the run does not wait"
             time.sleep(0.1)
         worker.terminate()
-        worker.wait(30)
+        worker.wait(PATIENCE)
     assert status(floor, run) is DagsterRunStatus.FAILURE
     assert floor.lake.catalog.publishes() == []
     assert floor.refs == []
@@ -135,12 +136,12 @@ def test_a_worker_that_is_stopped_publishes_nothing_and_keeps_its_ref(
     worker = subprocess.Popen(
         [sys.executable, "-m", "phlo.orchestration.worker", run.run_id], stderr=subprocess.DEVNULL
     )
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while not (floor.shop.root / "source" / "began").exists():
         assert time.monotonic() < until, "the run did not begin"
         time.sleep(0.05)
     os.kill(worker.pid, sent)
-    worker.wait(60)
+    worker.wait(PATIENCE)
     assert status(floor, run) is ends
     assert reconcile(floor.instance) == ([run.run_id] if ends is DagsterRunStatus.STARTED else [])
     assert status(floor, run) is DagsterRunStatus.FAILURE

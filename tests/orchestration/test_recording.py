@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterRunStatus
 from floor import DAY, floor_of, rows, write_checks, write_waiting
-from server_process import PLATFORM, dagsters_own, served
+from server_process import PATIENCE, PLATFORM, dagsters_own, served
 from tests.faults.test_full_disk import fill, small_disk  # noqa: F401  # a fixture
 
 from phlo.orchestration import recording
@@ -41,7 +41,7 @@ def test_a_command_is_in_the_instance_when_it_ends_and_no_server_was_ever_starte
     floor.shop.deliver(DAY, rows(3))
     done = floor.shop.run("materialize", "readings", "--partition", DAY, **ON)
     assert "warning" not in done.stderr
-    (run,) = floor.instance.get_runs()
+    (run,) = floor.runs
     assert run.status is DagsterRunStatus.SUCCESS
     assert run.asset_selection == {AssetKey("readings")}
     (record,) = floor.shop.call("history", "--json").records
@@ -70,7 +70,7 @@ def test_a_command_is_in_the_instance_while_it_goes_and_failed_soon_after_it_is_
         assert floor.materialized("waiting") == set()
         wait_for(lambda: recorders(shop.root) == [])
         shop.run("materialize", "events", "--partition", DAY, **ON)
-        assert len(floor.instance.get_runs()) == 2
+        assert len(floor.runs) == 2
 
 
 @pytest.mark.slow
@@ -82,7 +82,7 @@ def test_a_command_that_is_stopped_with_its_whole_group_is_canceled_and_leaves_n
     with waiting(shop) as command, floor_of(shop) as floor:
         only(floor.instance, DagsterRunStatus.STARTED)
         os.killpg(command.pid, sent)
-        assert command.wait(60) == code
+        assert command.wait(PATIENCE) == code
         assert only(floor.instance, *ENDED).status is DagsterRunStatus.CANCELED
         assert recorders(shop.root) == []
 
@@ -94,9 +94,9 @@ def test_a_command_whose_recorder_died_is_settled_by_the_next_command(shop: Shop
         run = only(floor.instance, DagsterRunStatus.STARTED)
         for pid in (*recorders(shop.root), command.pid):  # as when the power goes
             os.kill(pid, signal.SIGKILL)
-        command.wait(60)
+        command.wait(PATIENCE)
         shop.run("materialize", "events", "--partition", DAY, **ON)
-        found = {each.run_id: each.status for each in floor.instance.get_runs()}
+        found = {each.run_id: each.status for each in floor.runs}
         assert found.pop(run.run_id) is DagsterRunStatus.FAILURE
         assert list(found.values()) == [DagsterRunStatus.SUCCESS]
 
@@ -121,7 +121,7 @@ def test_a_backfill_is_a_run_for_each_chunk_and_each_day_counts_once(shop: Shop)
     days = ("--start-date", "2023-01-01", "--end-date", "2024-01-01")
     assert "warning" not in shop.run("backfill", "events", *days, **ON).stderr
     with floor_of(shop) as floor:
-        assert [run.status for run in floor.instance.get_runs()] == [DagsterRunStatus.SUCCESS] * 12
+        assert [run.status for run in floor.runs] == [DagsterRunStatus.SUCCESS] * 12
         assert len(floor.materialized("events")) == 366
         events = floor.instance.fetch_materializations(AssetKey("events"), limit=1000).records
         assert len(events) == 366
@@ -133,7 +133,7 @@ def test_rows_that_are_replayed_are_a_run_too(shop: Shop) -> None:
     shop.run("materialize", "readings", "--partition", DAY, **ON)
     shop.run("rejected", "replay", "readings", **ON)
     with floor_of(shop) as floor:
-        assert [run.status for run in floor.instance.get_runs()] == [DagsterRunStatus.SUCCESS] * 2
+        assert [run.status for run in floor.runs] == [DagsterRunStatus.SUCCESS] * 2
 
 
 @pytest.mark.slow
@@ -154,18 +154,18 @@ def test_a_server_that_starts_while_a_command_is_recorded_shows_it_once_and_so_d
     with waiting(shop) as command, served(shop) as server:
         server.wait(lambda: [run["status"] for run in server.runs()] == ["STARTED"])
         (shop.root / "source" / "go").touch()
-        assert command.wait(60) == 0
+        assert command.wait(PATIENCE) == 0
         assert [run["status"] for run in server.runs()] == ["SUCCESS"]
         assert len(recorders(shop.root)) == 0
         said = server.log(server.runs()[0]["runId"])
         assert len([text for text in said if text.startswith(("Started", "Materialized", "Finished"))]) == 3
     with served(shop) as server, waiting(shop) as command:
         server.process.send_signal(signal.SIGINT)
-        server.process.communicate(timeout=60)
+        server.process.communicate(timeout=PATIENCE)
         (shop.root / "source" / "go").touch()
-        assert command.wait(60) == 0
+        assert command.wait(PATIENCE) == 0
     with floor_of(shop) as floor:
-        assert [run.status for run in floor.instance.get_runs()] == [DagsterRunStatus.SUCCESS] * 2
+        assert [run.status for run in floor.runs] == [DagsterRunStatus.SUCCESS] * 2
         assert len(floor.instance.fetch_materializations(AssetKey("waiting"), limit=9).records) == 2
 
 
@@ -180,7 +180,7 @@ def test_a_command_is_in_the_instance_of_dagster_home_and_is_stopped_and_repeate
             server.wait(lambda: [run["status"] for run in server.runs()] == ["STARTED"])
             (going,) = [run["runId"] for run in server.runs()]
             server.ask(TERMINATE, run=going)
-            assert command.wait(60) == 143
+            assert command.wait(PATIENCE) == 143
             assert server.status(going) == "CANCELED"
         shop.deliver(DAY, rows(3))
         shop.run("materialize", "readings", "--partition", DAY, **ON, **here)
@@ -194,10 +194,10 @@ def test_a_command_is_in_the_instance_of_dagster_home_and_is_stopped_and_repeate
             server.wait(lambda: [run["status"] for run in server.runs() if run["runId"] not in seen] == ["STARTED"])
             (unrecorded,) = {run["runId"] for run in server.runs()} - seen
             server.ask(TERMINATE, run=unrecorded)
-            assert command.wait(60) == 143
+            assert command.wait(PATIENCE) == 143
         assert server.ended(unrecorded) == "CANCELED"
     with floor_of(shop) as floor:  # the project's own has what was recorded as well
-        assert {run.status for run in floor.instance.get_runs()} == {
+        assert {run.status for run in floor.runs} == {
             DagsterRunStatus.SUCCESS,
             DagsterRunStatus.CANCELED,
         }
@@ -232,7 +232,7 @@ def test_what_is_wrong_with_dagster_is_one_warning_and_the_command_ends_as_it_do
     assert "warning" not in failed.stderr  # it did not begin
     if broken in ("home", "disk"):  # the project's own is another one
         with floor_of(shop) as floor:
-            assert [run.status for run in floor.instance.get_runs()] == [DagsterRunStatus.SUCCESS]
+            assert [run.status for run in floor.runs] == [DagsterRunStatus.SUCCESS]
 
 
 @pytest.mark.slow
@@ -331,7 +331,7 @@ def upkeep_ticked(home: Path) -> bool:
 
 
 def wait_for(seen):  # type: ignore[no-untyped-def]
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + PATIENCE
     while not seen():
         assert time.monotonic() < ends, "it did not come to pass"
         time.sleep(0.05)

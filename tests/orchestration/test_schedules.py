@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from dagster import AssetKey, DagsterRunStatus, build_schedule_context
 from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.execution.api import execute_run
 from dagster._daemon.daemon import DagsterDaemon  # noqa: F401  # before the scheduler, which imports it in a circle
 from dagster._scheduler.scheduler import launch_scheduled_runs
@@ -105,6 +106,8 @@ def test_a_tick_that_comes_while_its_last_run_is_going_is_queued_and_run_after_i
             moment = half_an_hour + dt.timedelta(hours=hours, minutes=1)
             assert [error for error in launch_scheduled_runs(context, log, moment, times) if error] == []
 
+        # The server's own scheduler makes the state that ticks are counted from: from now on, and not from ours.
+        server.wait(lambda: len(floor.instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)) == 2)
         tick(0)
         server.wait((shop.root / "source" / "began").exists)
         tick(1)

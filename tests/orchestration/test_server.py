@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from dagster import DagsterRunStatus
 from floor import DAY, floor_of, rows, write_waiting
-from server_process import served
+from server_process import PATIENCE, served
 
 from phlo.errors import PortInUse, ServerRunning
 from phlo.orchestration.server import Address, only_server, serve, web_app
@@ -65,7 +65,7 @@ def test_a_run_of_the_ui_is_published_and_ctrl_c_leaves_no_process(shop: Shop) -
         run_id = server.launch("readings")
         assert server.ended(run_id) == "SUCCESS"
         server.process.send_signal(signal.SIGINT)
-        out, err = server.process.communicate(timeout=60)
+        out, err = server.process.communicate(timeout=PATIENCE)
     assert server.process.returncode == 0
     assert out.startswith("🚀 Starting Phlo development server...\n\n📂 Workflows directory: workflows\n")
     assert "Found 2 ingestions, 0 models, 1 check, 1 schedule." in err
@@ -87,7 +87,7 @@ def test_a_file_that_stops_importing_is_said_and_costs_its_own_assets_alone(shop
         assert reloaded["reloadRepositoryLocation"]["__typename"] == "WorkspaceLocationEntry"
         assert {"readings", "events"} <= server.assets()
         server.process.send_signal(signal.SIGINT)
-        _, err = server.process.communicate(timeout=60)
+        _, err = server.process.communicate(timeout=PATIENCE)
     assert "Changed: workflows/other.py" in err
     assert "error[workflow-import-failed]: `workflows/other.py` does not import (line 1)" in err
 
@@ -111,7 +111,7 @@ def test_ctrl_c_ends_the_runs_that_are_going_and_they_keep_their_refs(shop: Shop
         server.wait((shop.root / "source" / "began").exists)
         pid = server.pid_of(run_id, shop)
         server.process.send_signal(signal.SIGINT)
-        server.process.communicate(timeout=60)
+        server.process.communicate(timeout=PATIENCE)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     refused(shop, "waiting")
@@ -125,9 +125,9 @@ def test_ctrl_c_starts_nothing_of_the_queue_and_leaves_it_for_the_next_server(sh
         server.wait((shop.root / "source" / "began").exists)
         second = server.launch("waiting", day="2024-01-21")
         server.process.send_signal(signal.SIGINT)
-        server.process.communicate(timeout=60)
+        server.process.communicate(timeout=PATIENCE)
     with floor_of(shop) as floor:
-        found = {run.run_id: run for run in floor.instance.get_runs()}
+        found = {run.run_id: run for run in floor.runs}
     assert found[first].status is DagsterRunStatus.FAILURE
     assert found[second].status is DagsterRunStatus.QUEUED
     assert PID_TAG not in found[second].tags
@@ -175,13 +175,9 @@ def test_a_command_and_a_run_of_the_ui_on_one_table_wait_for_each_other_and_both
             said += command.stderr.readline()
         (shop.root / "source" / "go").touch()
         assert server.ended(run_id) == "SUCCESS"
-        command.communicate(timeout=60)
+        command.communicate(timeout=PATIENCE)
         assert command.returncode == 0
-        server.wait(
-            lambda: (
-                len(server.ask("{ runsOrError { ... on Runs { results { status } } } }")["runsOrError"]["results"]) == 2
-            )
-        )
+        server.wait(lambda: len(server.runs()) == 2)
     loads = {load["partition"] for entry in shop.call("history", "--json").records for load in entry["loads"]}
     assert loads == {DAY, "2024-01-21"}
 
@@ -192,7 +188,7 @@ def refused(shop: Shop, asset: str) -> None:
         assert floor.lake.catalog.publishes() == []
         assert floor.materialized(asset) == set()
         assert [state for _, state, _ in floor.refs] == ["failed"]
-        assert all(run.status is not DagsterRunStatus.STARTED for run in floor.instance.get_runs())
+        assert all(run.status is not DagsterRunStatus.STARTED for run in floor.runs)
 
 
 async def get(app: Any, path: str) -> tuple[int, bytes]:

@@ -10,7 +10,7 @@ from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus, build_sens
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorTick, TickStatus
 from floor import DAY, floor_of
-from server_process import served
+from server_process import PATIENCE, served
 
 from phlo.orchestration import place
 from phlo.orchestration.definitions import definitions
@@ -90,7 +90,7 @@ def test_phlo_dev_looks_at_the_alerts_by_the_sensor_whose_ticks_are_kept_for_a_d
         assert {tick.skip_reason for tick in ticks() if tick.skip_reason} == {"1 alert holds."}
         assert floor.instance.get_tick_retention_settings(InstigatorType.SENSOR)[TickStatus.SKIPPED] == 1
         server.process.send_signal(signal.SIGINT)
-        _, err = server.process.communicate(timeout=60)
+        _, err = server.process.communicate(timeout=PATIENCE)
     assert err.count("🔴 shop: failed: readings failed") == 1
 
 
