@@ -49,7 +49,7 @@ def test_a_mended_schema_lets_rejected_rows_in(shop: Shop) -> None:
     assert done.out.splitlines() == [
         "1 of 2 rejected rows of raw.checked was accepted: 1 new, 0 updated.",
         "1 is still rejected.",
-        "Published 2 tables as publish 2; `phlo materialize checked+` rebuilds what is made from it.",
+        "Published 2 tables as publish 2.",
     ]
     assert shop.read("SELECT id FROM raw.checked ORDER BY id") == [{"id": "a"}, {"id": "b"}]
     assert [row["row"]["id"] for row in shop.call("rejected", "show", "checked", "--json").records] == ["c"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from phlo.cli.run import transformed
+from phlo.cli.outcome import transformed
 from phlo.profiles import open_lake
 from phlo.protocols import Load, View
 from phlo.transform.results import NodeResult, TransformResult

@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import sys
+import time
 from importlib import import_module
 from typing import NoReturn
 
@@ -89,7 +90,7 @@ class LazyGroup(click.Group):
 @click.pass_context
 def phlo(ctx: click.Context, project: str | None, debug: bool) -> None:
     """A lakehouse platform as code: load, validate, transform, check and publish, then query."""
-    ctx.obj = {"project": project, "debug": debug}
+    ctx.obj = {"began": time.monotonic(), **(ctx.obj or {}), "project": project, "debug": debug}
     if not debug:
         _quiet()
 
@@ -98,9 +99,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     gc.set_threshold(IMPORTING)
     signal.signal(signal.SIGTERM, _terminate)
+    # What Python needed to come here was CPU; when the process began would count a script that became this command.
+    began = time.monotonic() - (time.process_time() if arguments is None else 0)
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     try:
-        code = phlo.main(args=arguments, prog_name="phlo", standalone_mode=False)
+        code = phlo.main(args=arguments, prog_name="phlo", standalone_mode=False, obj={"began": began})
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except click.Abort:

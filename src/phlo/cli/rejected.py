@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from phlo.cli.behind import changed_by, tell_behind
 from phlo.cli.catalog import state, state_options
 from phlo.cli.render import ConsoleReporter, current_lake, dump, plural, say, table
 
@@ -90,9 +91,8 @@ def replay(name: str, partition: str | None, no_wait: bool, as_json: bool) -> No
                 click.echo("\n".join(told(each)))
         published = done.run.published
         if published and published.changes and not as_json:
-            changed = plural(len(published.changes), "table")
-            rest = f"`phlo materialize {name}+` rebuilds what is made from it"
-            click.echo(f"Published {changed} as publish {published.seq}; {rest}.")
+            click.echo(f"Published {plural(len(published.changes), 'table')} as publish {published.seq}.")
+            tell_behind(lake, changed_by(published))
 
 
 def _print_rejected(rows: list[RejectedRow], *, more: bool) -> None:

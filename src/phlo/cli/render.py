@@ -8,6 +8,7 @@ import decimal
 import json
 import math
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -49,6 +50,12 @@ def confirm(question: str) -> None:
         raise
     if not agreed:
         raise click.Abort
+
+
+def elapsed() -> float:
+    """How long the command has been going in seconds, start-up and all: what a watch says."""
+    began: float = click.get_current_context().find_root().obj["began"]
+    return time.monotonic() - began
 
 
 def say(message: str) -> None:

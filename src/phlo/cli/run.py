@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from phlo.cli.render import ConsoleReporter, cell, current_lake, dump, plural, say, table
+from phlo.cli.behind import changed_by, tell_behind
+from phlo.cli.outcome import failure_shown, record, show_run
+from phlo.cli.render import ConsoleReporter, current_lake, dump, elapsed, plural, say, table
 from phlo.declarations import parse_partition, today
-from phlo.errors import CommitUnclear, PhloError
 from phlo.orchestration.recording import recorded
 
 if TYPE_CHECKING:
@@ -18,12 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from phlo.backfill import Backfill
-    from phlo.pipeline import Run
     from phlo.plan import Plan
     from phlo.profiles import Lake
-    from phlo.transform.results import TransformResult
 
-FAILING_ROWS = 5
 NO_WORKFLOWS = "There is nothing to run yet; `phlo create-workflow` adds a workflow."
 NO_WORKFLOW_IMPORTS = "There is nothing to run: mend the files that do not import."
 
@@ -106,19 +104,21 @@ def backfill(
             return
         if not work.chunks:
             click.echo(dump([]) if as_json else "Nothing to do: main has every one of these days.")
-            click.get_current_context().exit(1 if failed else 0)
+            _end(lake, "", {each.table for each in plan.ingestions}, failed, quiet=as_json)
         _warn_of_the_future(work.days)
         say(f"⚡ Backfilling {' '.join(assets)}: {plural(len(work.days), 'day')}...")
         recording.begin(lake)
-        runs = []
-        with _alerts_checked(lake), _failure_shown():
+        done = []
+        with _alerts_checked(lake), failure_shown():
             for each in run_backfill(lake, work, ConsoleReporter(), wait=not no_wait, parallel=parallel):
-                runs.append(_record(each))
+                done.append(each)
                 if not as_json:
-                    _show_run(each)
+                    show_run(each, each.seconds if len(work.chunks) > 1 else elapsed())
         if as_json:
-            click.echo(dump(runs))
-        _end(f"backfilled {' '.join(assets)}", failed, quiet=as_json)
+            click.echo(dump([record(each) for each in done]))
+        elif len(done) > 1:
+            click.echo(f"{plural(len(done), 'publish')}, {elapsed():.1f} s in all.")
+        _end(lake, f"backfilled {' '.join(assets)}", changed_by(*(e.published for e in done)), failed, quiet=as_json)
 
 
 def _say_what_is_there(work: Backfill) -> None:
@@ -158,20 +158,22 @@ def _run(
             _warn_of_the_future(plan.partitions)
         say(f"⚡ Materializing {name}...")
         recording.begin(lake)
-        with _alerts_checked(lake), _failure_shown():
+        with _alerts_checked(lake), failure_shown():
             done = execute(lake, plan, ConsoleReporter(), wait=not no_wait, parallel=parallel)
         if as_json:
-            click.echo(dump(_record(done)))
+            click.echo(dump(record(done)))
         else:
-            _show_run(done)
-        _end(f"materialized {name}", failed, quiet=as_json)
+            show_run(done, elapsed())
+        _end(lake, f"materialized {name}", changed_by(done.published), failed, quiet=as_json)
 
 
-def _end(done: str, failed: bool, *, quiet: bool) -> None:
-    """Say that it is done; a broken workflow file makes it half a success, and the exit code 1."""
-    if failed:
+def _end(lake: Lake, done: str, changed: set[str], failed: bool, *, quiet: bool) -> None:
+    """Say what is behind now, and that it is done; a broken workflow file makes it half a success: exit code 1."""
+    if not quiet:
+        tell_behind(lake, changed)
+    if failed and done:
         say(f"Successfully {done}, but without the assets of the files that do not import.")
-    elif not quiet:
+    elif done and not quiet:
         click.echo(f"✅ Successfully {done}")
     click.get_current_context().exit(1 if failed else 0)
 
@@ -230,101 +232,6 @@ def _span(days: Sequence[dt.date]) -> str:
     return str(days[0]) if len(days) == 1 else f"{days[0]} to {days[-1]}, {plural(len(days), 'day')}"
 
 
-def _show_run(run: Run) -> None:
-    loads = _loads_table(run)
-    if loads:
-        click.echo(loads)
-    for note in _notes(run):
-        click.echo(note)
-
-
-def _loads_table(run: Run) -> str:
-    from phlo.load.write import summarize
-
-    rows = [
-        (
-            total.table,
-            total.rows_read,
-            total.rows_written,
-            total.rows_updated,
-            total.rows_unchanged,
-            total.rows_rejected,
-            total.rows_repeated,
-        )
-        for total in summarize(run.loads)
-    ]
-    return table(rows, ["table", "read", "new", "updated", "unchanged", "rejected", "repeated"]) if rows else ""
-
-
-def _notes(run: Run) -> Sequence[str]:
-    from phlo.load.write import remarks
-
-    notes = remarks(run.loads)
-    if run.transformed is not None:
-        notes += transformed(run.transformed)
-    passed = sum(result.passed for result in run.checks)
-    if run.checks:
-        notes.append(f"{passed} of {plural(len(run.checks), 'check')} passed.")
-    if run.published is not None:
-        tables = len(run.published.changes)
-        what = f"Published {plural(tables, 'table')}" if tables else "Nothing changed: recorded"
-        notes.append(f"{what} as publish {run.published.seq}, {run.seconds:.1f} s.")
-    return [*notes, *_where_rejected(run)]
-
-
-def _where_rejected(run: Run) -> list[str]:
-    where = "" if run.published else f" --ref {run.ref}"
-    rejected = sorted({load.table for load in run.loads if load.rows_rejected})
-    return [f"`phlo rejected show {name}{where}` shows the rejected rows." for name in rejected]
-
-
-def transformed(result: TransformResult) -> list[str]:
-    """Say what dbt built and how its tests ended; those that only warn are named, each with what dbt said of it."""
-    warned = [test for test in result.tests if test.status == "warn"]
-    models, passed = len(result.models), len(result.tests) - len(warned)
-    told = [
-        *([f"{plural(models, 'model')} built"] if models else []),
-        *([f"{plural(passed, 'test')} passed"] if passed else []),
-        *([f"{len(warned)} warned"] if warned else []),
-    ]
-    return [
-        *([f"{', '.join(told)}."] if told else []),
-        *(f"warning: test {test.name}: {test.message}" for test in warned),
-    ]
-
-
-def _record(run: Run) -> dict[str, Any]:
-    return {
-        "run_id": run.id,
-        "publish": run.published.seq if run.published else None,
-        "changes": run.published.changes if run.published else [],
-        "loads": run.loads,
-        "models": run.transformed.models if run.transformed else [],
-        "tests": run.transformed.tests if run.transformed else [],
-        "checks": run.checks,
-        "seconds": round(run.seconds, 3),
-    }
-
-
-@contextmanager
-def _failure_shown() -> Iterator[None]:
-    """Show what a run had loaded, and up to five failing rows of each blocking check, before the error itself."""
-    try:
-        yield
-    except PhloError as error:
-        if "run" in error.values and not isinstance(error, CommitUnclear):  # nobody knows whether it is published
-            _show_failed(cast("Run", error.values["run"]))
-        raise
-
-
-def _left_behind(run: Run) -> str:
-    """Say what a run that failed before its first load has left: a source that is down leaves nothing."""
-    with suppress(PhloError):  # the error that ended the run is the one to show
-        if not run.lake.catalog.diff(run.ref):
-            return f"Nothing was loaded and nothing was published; {run.ref} is as main was when the run began."
-    return f"Nothing was published; {run.ref} keeps what the run did."
-
-
 @contextmanager
 def _alerts_checked(lake: Lake) -> Iterator[None]:
     """Look at the rules of alerts when a run has ended, unless it was stopped by hand."""
@@ -336,20 +243,3 @@ def _alerts_checked(lake: Lake) -> Iterator[None]:
         check_after_run(lake, say)
         raise
     check_after_run(lake, say)
-
-
-def _show_failed(run: Run) -> None:
-    from phlo.load.write import remarks
-
-    loads = _loads_table(run)
-    if loads:
-        say("\n".join([f"Loaded on {run.ref}, and not published:", loads, *remarks(run.loads), *_where_rejected(run)]))
-    elif run.plan.loads:
-        say(_left_behind(run))
-    for result in run.checks:
-        if result.passed or not result.blocking:
-            continue
-        say(f"✗ {result.message}")
-        if result.rows:
-            names = list(result.rows[0])
-            say(table([[cell(row[name]) for name in names] for row in result.rows[:FAILING_ROWS]], names))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from phlo.profiles import Lake
     from phlo.project import Project
     from phlo.protocols import Ref
+    from phlo.transform.behind import Since
 
 LOOK_BACK = dt.timedelta(days=30)
 
@@ -33,6 +34,8 @@ class Asset:
     published: dt.datetime | None
     checks: int
     failing: tuple[str, ...]
+    behind: tuple[Since, ...] = ()
+    """What a model does not have yet: tables that it is made from, each with the publish that changed it."""
 
 
 @click.command()
@@ -46,7 +49,7 @@ def status(as_json: bool) -> None:
     elif not assets and not refs:
         click.echo("Nothing has run yet; `phlo run` loads, checks and publishes.")
     else:
-        _show(assets, tests, refs, now)
+        _show(lake, assets, tests, refs, now)
 
 
 def read_status(lake: Lake, now: dt.datetime) -> tuple[list[Asset], list[str]]:
@@ -57,11 +60,13 @@ def read_status(lake: Lake, now: dt.datetime) -> tuple[list[Asset], list[str]]:
     from phlo.journal import runs
     from phlo.metrics import newest_checks
     from phlo.metrics.tables import size_of
+    from phlo.transform.behind import models_behind
 
     pin = lake.catalog.pin()
     published = {name: newest.at for name, newest in lake.catalog.newest().items()}
     records = runs(lake.project.state, since=now - LOOK_BACK)
     newest = {name: record for record in sorted(records, key=lambda each: each.until) for name in record.tables}
+    behind = models_behind(lake)
     checks = newest_checks(records, _declared_tests(lake.project))
     found = []
     for name in sorted({*pin.tables, *pin.views, *newest}):
@@ -78,6 +83,7 @@ def read_status(lake: Lake, now: dt.datetime) -> tuple[list[Asset], list[str]]:
                     published=published.get(name),
                     checks=len(said),
                     failing=tuple(filter(None, said.values())),
+                    behind=behind.get(name, ()) if name in pin.tables else (),
                 )
             )
     return found, list(filter(None, checks.get("", {}).values()))
@@ -91,15 +97,23 @@ def _declared_tests(project: Project) -> set[str] | None:
     return None if read is None else {test.name for test in read[1]}
 
 
-def _show(assets: Sequence[Asset], tests: Sequence[str], refs: Sequence[Ref], now: dt.datetime) -> None:
+def _show(lake: Lake, assets: Sequence[Asset], tests: Sequence[str], refs: Sequence[Ref], now: dt.datetime) -> None:
+    from phlo.transform.behind import catch_up
+
     rows = [
         (a.name, f"{a.last_status}, {ago(a.last_began, now)}" if a.last_began else "-",
          ago(a.published, now) if a.published else "never",
          "-" if a.rows is None else f"{a.rows:,}",
-         f"{a.checks - len(a.failing)} of {a.checks} passed" if a.checks else "-")
+         f"{a.checks - len(a.failing)} of {a.checks} passed" if a.checks else "-",
+         ", ".join(map(str, a.behind)))
         for a in assets
     ]  # fmt: skip
-    click.echo(table(rows, ["table", "last run", "published", "rows", "checks"], right=[3]))
+    late = [a.name for a in assets if a.behind]
+    headers = ["table", "last run", "published", "rows", "checks", "behind"]
+    shown = len(headers) if late else -1
+    click.echo(table([row[:shown] for row in rows], headers[:shown], right=[3]))
+    if late:
+        click.echo(f"`{catch_up(lake, late)}` makes again what is behind, and loads nothing.")
     for message in [*(message for a in assets for message in a.failing), *tests]:
         click.echo(f"✗ {message}")
     if refs:

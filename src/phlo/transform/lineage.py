@@ -15,7 +15,7 @@ import hashlib
 import json
 import re
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
@@ -140,7 +140,7 @@ def _stored(file: Path, publishes: Sequence[Publish], ref: str, since: str) -> L
         for name, of, *build in db.execute(rows):
             by_ref.setdefault(of, []).append(_Build(name, *build))
     found = {build.name: build.record for build in by_ref.get(ref, ()) if build.since == since}
-    for publish in _counting(publishes):
+    for publish in counting(publishes):
         found = _published(by_ref.get(publish.ref, ()), publish) | found
     return Lineage({name: _read(record) for name, record in sorted(found.items())})
 
@@ -150,6 +150,32 @@ def _published(builds: Iterable[_Build], publish: Publish) -> dict[str, str]:
     before = [build for build in builds if build.at <= publish.at.isoformat()]
     last = max((build.since for build in before), default="")
     return {build.name: build.record for build in before if build.since == last}
+
+
+def built_by(state: Path, publishes: Iterable[Publish]) -> dict[str, int]:
+    """By table or view the newest of some publishes, newest first, whose run built it, whether or not it changed.
+
+    Nothing is known where nothing was kept, or what was can not be read.
+    """
+    by_ref: dict[str, list[_Build]] = {}
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{(state / FILE).as_uri()}?mode=ro", uri=True)) as db:
+        for name, of, *build in db.execute("SELECT name, ref, since, at, '' FROM built ORDER BY at"):
+            by_ref.setdefault(of, []).append(_Build(name, *build))
+    found: dict[str, int] = {}
+    for publish in publishes:
+        found = dict.fromkeys(_published(by_ref.get(publish.ref, ()), publish), publish.seq) | found
+    return found
+
+
+def counting(publishes: Iterable[Publish]) -> Iterator[Publish]:
+    """The publishes that made today's main, newest first; an undo leads to the state that it restored."""
+    by_seq = {publish.seq: publish for publish in publishes}
+    seq = max(by_seq, default=0)
+    while seq in by_seq:
+        restores = by_seq[seq].restores
+        if restores is None:
+            yield by_seq[seq]
+        seq = seq - 1 if restores is None else restores
 
 
 def keep_lineage(session: Session, state: Path) -> str:
@@ -231,17 +257,6 @@ def _trace(model: Compiled, parents: tuple[str, ...], tables: _Tables) -> dict[s
         return found | {"reason": redact(" ".join(str(error).split()) or type(error).__name__)}
     own = {name.lower(): name for name, _ in tables.columns(model.table)}
     return found | {"columns": {own.get(name, name): sorted(columns) for name, columns in traced.items()}}
-
-
-def _counting(publishes: Iterable[Publish]) -> Iterator[Publish]:
-    """The publishes that made today's main, newest first; an undo leads to the state that it restored."""
-    by_seq = {publish.seq: publish for publish in publishes}
-    seq = max(by_seq, default=0)
-    while seq in by_seq:
-        restores = by_seq[seq].restores
-        if restores is None:
-            yield by_seq[seq]
-        seq = seq - 1 if restores is None else restores
 
 
 def _read(record: str) -> Traced:
