@@ -73,8 +73,8 @@ def test_rows_are_judged_while_the_source_delivers(lake: Lake, monkeypatch: pyte
     judged = threading.Event()
     from phlo.load.validate import Judge
 
-    take = Judge.take
-    monkeypatch.setattr(Judge, "take", lambda *args: (take(*args), judged.set()))
+    cast = Judge.cast
+    monkeypatch.setattr(Judge, "cast", lambda *args: (cast(*args), judged.set())[0])
     waited: list[bool] = []
     what = two_pages(lambda: waited.append(judged.wait(10)))
     lake.open("1")

@@ -251,7 +251,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
                 Spool(good_schema(schema, partitioned=True), Path(folder), 2**20) as good,
                 Spool(rejected_schema(partitioned=True), Path(folder), 2**20) as rejected,
             ):
-                found = validate(staged, schema, what, good, rejected, SilentReporter())
+                (found,) = validate([staged], schema, what, good, rejected, SilentReporter())
                 assert sum(batch.num_rows for batch in good.contents()) == found.good
         print(found.read, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
     """

@@ -276,18 +276,29 @@ def staged_rows(
     rows: Any, model: type, keys: tuple[str, ...] = (), reporter: SilentReporter | None = None, **options: Any
 ) -> tuple[Validated, arrow.Table, arrow.Table]:
     """Validate rows as a stage keeps them, Arrow or not."""
+    (found,), good, rejected = staged_loads([rows], model, keys, reporter, **options)
+    return found, good, rejected
+
+
+def staged_loads(
+    loads: list[Any], model: type, keys: tuple[str, ...] = (), reporter: SilentReporter | None = None, **options: Any
+) -> tuple[list[Validated], arrow.Table, arrow.Table]:
+    """Validate several loads as the days of one run."""
     import tempfile
     from pathlib import Path
 
-    what = ingestion(rows=rows, unique_key=keys, validation_schema=model, **options)
+    what = [ingestion(rows=rows, unique_key=keys, validation_schema=model, **options) for rows in loads]
     schema = read_model(model)
     with (
         tempfile.TemporaryDirectory() as folder,
         Spool(good_schema(schema, partitioned=True)) as good,
         Spool(rejected_schema(partitioned=True)) as rejected,
     ):
-        staged = stage(what, DAY, Path(folder) / "stage", "load-1", SilentReporter())
-        found = validate(staged, schema, what, good, rejected, reporter or SilentReporter())
+        staged = [
+            stage(each, DAY, Path(folder) / f"stage-{number}", f"load-{number}", SilentReporter())
+            for number, each in enumerate(what, 1)
+        ]
+        found = validate(staged, schema, what[0], good, rejected, reporter or SilentReporter())
         return found, good.contents().read_all(), rejected.contents().read_all()
 
 
@@ -336,6 +347,67 @@ def test_batches_of_a_large_load_are_judged_alike(monkeypatch: pytest.MonkeyPatc
     assert (found.good, found.rejected) == (8, 2)
     assert good["_id"].to_pylist() == [str(n) for n in range(8)]
     assert rejected["reason"][0].as_py() == "`_id` = `0` is not unique in this load"
+
+
+MIXED = [
+    [entry(_id="a", sgv=0), entry(_id="b"), entry(_id="c", direction="Up")],
+    [],
+    [entry(_id="d", sgv="?"), entry(_id="e"), entry(_id="f", direction=None)],
+    arrow.table({"_id": ["g", "h"], "sgv": [5, 2000], "date": [1, 1], "dateString": ["x", "x"]}),
+    [entry(_id="i", sgv=None)],
+    [entry(_id="j"), entry(_id="b", sgv=-1)],
+]
+
+
+@pytest.mark.parametrize(("enough", "enough_bytes"), [(10_000, 2**23), (4, 2**23), (10_000, 1)])
+def test_loads_that_are_checked_together_keep_their_own_rows_and_reasons(
+    monkeypatch: pytest.MonkeyPatch, enough: int, enough_bytes: int
+) -> None:
+    monkeypatch.setattr("phlo.load.validate.ENOUGH", enough)
+    monkeypatch.setattr("phlo.load.validate.ENOUGH_BYTES", enough_bytes)
+    found, good, rejected = staged_loads(MIXED, RawGlucoseEntries, ("_id",))
+    for number, rows in enumerate(MIXED, 1):
+        (alone,), *tables = staged_loads([rows], RawGlucoseEntries, ("_id",))
+        mine = found[number - 1]
+        assert (mine.read, mine.good, mine.rejected, mine.reasons) == (
+            alone.read, alone.good, alone.rejected, alone.reasons,
+        )  # fmt: skip
+        assert mine.rejected_keys == alone.rejected_keys
+        for together, by_itself in zip((good, rejected), tables, strict=True):
+            ids = together["_phlo_load_id"].to_pylist()
+            own = together.filter(arrow.array([load == f"load-{number}" for load in ids], arrow.bool_()))
+            fields = [name for name in own.column_names if not name.startswith("_phlo")]
+            assert own.select(fields) == by_itself.select(fields)
+    assert [(each.good, each.rejected) for each in found] == [(1, 2), (0, 0), (2, 1), (1, 1), (0, 1), (1, 1)]
+
+
+def test_a_check_that_looks_at_all_rows_gets_those_of_one_load() -> None:
+    class Reading(pa.DataFrameModel):
+        sgv: int
+
+        @pa.check("sgv")
+        def is_near_the_others(cls, values: Any) -> Any:  # noqa: N805
+            return (values - values.mean()).abs() < 50
+
+    loads = [[{"sgv": 100}, {"sgv": 110}], [{"sgv": 300}, {"sgv": 310}], [{"sgv": 100}, {"sgv": 400}]]
+    found, _, rejected = staged_loads(loads, Reading)
+    assert [each.rejected for each in found] == [0, 0, 2]
+    assert rejected["_phlo_load_id"].to_pylist() == ["load-3"] * 2
+
+
+def test_a_check_may_compare_the_groups_that_another_column_makes() -> None:
+    class Reading(pa.DataFrameModel):
+        sgv: int
+        kind: str
+
+        @pa.check("sgv", groupby="kind")
+        def have_one_mean(cls, groups: Any) -> bool:  # noqa: N805
+            return groups["cgm"].mean() == groups["meter"].mean()
+
+    rows = [{"sgv": 5, "kind": "cgm"}, {"sgv": 5, "kind": "meter"}]
+    assert reasons(rows, Reading) == []
+    with pytest.raises(SchemaError, match="have_one_mean"):
+        reasons([*rows, {"sgv": 7, "kind": "meter"}], Reading)
 
 
 def test_the_keys_of_rejected_rows_are_kept_where_there_is_one() -> None:

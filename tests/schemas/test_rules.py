@@ -49,3 +49,10 @@ def test_a_check_of_ones_own_is_said_by_its_error_or_its_name() -> None:
     assert failure(Check.ge(1, error="needs a sensor")) == "fails needs a sensor"
     assert rules_of([Check(lambda n: n > 0, name="positive")]) == ("positive",)
     assert rules_of([Check(lambda n: n > 0)]) != ("",)
+
+
+@pytest.mark.parametrize("name", ["isin", "ge", "greater_than_or_equal_to"])
+def test_a_check_of_ones_own_may_have_the_name_of_a_built_in_one(name: str) -> None:
+    check = Check(lambda values: values > values.min(), name=name)
+    assert rules_of([check, Check.le(600)]) == (name, "≤ 600")
+    assert failure(check) == f"fails {name}"

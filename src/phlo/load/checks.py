@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from phlo.errors import SchemaError
 from phlo.load.reasons import Reason, quote
-from phlo.schemas.rules import failure
+from phlo.schemas.rules import failure, is_built_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +34,31 @@ def run_checks(schema: TableSchema, table: pa.Table, reporter: Reporter) -> tupl
         sound = [row for row in range(table.num_rows) if row not in reasons]
         parsed, _ = _validate(schema, frame.iloc[sound], table, reporter)
     return _put_back(parsed, table, schema), reasons
+
+
+def row_by_row(schema: TableSchema) -> bool:
+    """Whether the checks look at each value by itself, so that it does not matter which rows they are given together.
+
+    Pandera's built-in ones do, and those that are declared ``element_wise``; any other may take a mean, and a parser
+    may too.
+
+    >>> from pandera.pandas import DataFrameModel, Field, check
+    >>> from phlo.schemas.model import read_model
+    >>> class Reading(DataFrameModel):
+    ...     sgv: int = Field(ge=1)
+    >>> class Spread(Reading):
+    ...     @check("sgv")
+    ...     def near_the_mean(cls, values):
+    ...         return (values - values.mean()).abs() < 100
+    >>> row_by_row(read_model(Reading)), row_by_row(read_model(Spread))
+    (True, False)
+    """
+    if schema.checks is None:
+        return True
+    if schema.checks.checks or _parsers(schema):
+        return False
+    checks = [each for column in schema.checks.columns.values() for each in column.checks]
+    return all((each.element_wise or is_built_in(each)) and each.groupby is None for each in checks)
 
 
 def _validate(

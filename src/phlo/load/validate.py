@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from phlo.declarations import SYSTEM_COLUMNS, SilentReporter
 from phlo.errors import SchemaError, nearest
+from phlo.load.batch import Batch, check
 from phlo.load.cast import cast_array, cast_cells
 from phlo.load.cells import kind_of
-from phlo.load.checks import run_checks
+from phlo.load.checks import row_by_row
 from phlo.load.reasons import Reason
 from phlo.load.rows import decode_all, encode
 from phlo.load.spool import Spool
@@ -22,7 +23,7 @@ from phlo.schemas.converter import arrow_schema
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 BATCH = 50_000
 """Rows that are validated at once."""
+
+ENOUGH, ENOUGH_BYTES = 10_000, 8 * 2**20
+"""Rows of small loads, or their bytes as they came, that wait for each other before they are checked."""
 
 PARTITION, LOAD_ID, LOADED_AT = SYSTEM_COLUMNS
 
@@ -49,33 +53,6 @@ class Validated:
     """Rejected rows by column and complaint, without the values."""
     rejected_keys: list[pa.Table] = field(default_factory=list)
     """The keys of rejected rows that have one."""
-
-
-@dataclass
-class Batch:
-    """Some rows on their way: the schema's columns as cast, the reasons so far, and the rows as they came."""
-
-    table: pa.Table
-    reasons: dict[int, list[Reason]]
-    source: Sequence[str] | pa.RecordBatch
-
-    def without(self, bad: list[int]) -> pa.Table:
-        """The rows but some."""
-        import pyarrow as pa
-
-        if not bad:
-            return self.table
-        sound = [row for row in range(self.table.num_rows) if row not in self.reasons]
-        return self.table.take(pa.array(sound, pa.int64()))
-
-    def rows(self, numbers: list[int]) -> list[str]:
-        """Some rows as JSON, with every field the source gave them."""
-        import pyarrow as pa
-
-        if isinstance(self.source, list):
-            return [self.source[number] for number in numbers]
-        taken = pa.table(self.source).take(pa.array(numbers, pa.int64()))
-        return [encode(row) for row in taken.to_pylist()]
 
 
 def good_schema(schema: TableSchema, *, partitioned: bool) -> pa.Schema:
@@ -101,19 +78,39 @@ def stamp_of(partition: dt.date | None, load_id: str, loaded_at: dt.datetime) ->
 
 
 def validate(
-    staged: Rows, schema: TableSchema, ingestion: Ingestion, good: Spool, rejected: Spool, reporter: Reporter
-) -> Validated:
-    """Validate a staged load into two spools made for ``good_schema`` and ``rejected_schema``.
+    loads: Sequence[Rows], schema: TableSchema, ingestion: Ingestion, good: Spool, rejected: Spool, reporter: Reporter
+) -> list[Validated]:
+    """Validate staged loads into two spools made for ``good_schema`` and ``rejected_schema``.
 
-    Raises ``SchemaError`` when the schema itself can't be applied: then nothing is known about the rows.
+    Small loads share a run of the checks where these look at each row by itself. Raises ``SchemaError`` when the schema
+    itself can't be applied: then nothing is known about the rows.
     """
     check_keys(ingestion, schema)
-    stamp = stamp_of(staged.partition if ingestion.partitioned else None, staged.load_id, staged.staged_at)
     merging = ingestion.merge_strategy == "merge"
-    judge = Judge(schema, _key_columns(ingestion), reporter, merging=merging)
-    for kind, batch in staged.batches(BATCH):
-        judge.take(batch["row"].to_pylist() if kind == "json" else batch, good, rejected, stamp)
-    return judge.found
+    judges = [Judge(schema, _key_columns(ingestion), reporter, merging=merging) for _ in loads]
+    for group in _groups(loads, judges, together=row_by_row(schema)):
+        check([batch for _, batch in group], schema, reporter)
+        for number, batch in group:
+            load = loads[number]
+            stamp = stamp_of(load.partition if ingestion.partitioned else None, load.load_id, load.staged_at)
+            judges[number].settle(batch, good, rejected, stamp)
+    return [judge.found for judge in judges]
+
+
+def _groups(loads: Sequence[Rows], judges: Sequence[Judge], *, together: bool) -> Iterator[list[tuple[int, Batch]]]:
+    """Cast the loads batch by batch, each with its load's number: alone, or as many together as make up ``ENOUGH``."""
+    group: list[tuple[int, Batch]] = []
+    rows = size = 0
+    for number, load in enumerate(loads):
+        for kind, batch in load.batches(BATCH):
+            source = batch["row"].to_pylist() if kind == "json" else batch
+            group.append((number, judges[number].cast(source)))
+            rows, size = rows + batch.num_rows, size + batch.nbytes
+            if not together or rows >= ENOUGH or size >= ENOUGH_BYTES:
+                yield group
+                group, rows, size = [], 0, 0
+    if group:
+        yield group
 
 
 def validate_rows(
@@ -179,20 +176,31 @@ class Judge:
 
         Return the numbers of the rejected rows.
         """
-        batch = self._cast(source)
-        self._check(batch)
+        batch = self.cast(source)
+        check([batch], self.schema, self.reporter)
+        return self.settle(batch, good, rejected, stamp, rejected_stamp)
+
+    def settle(
+        self,
+        batch: Batch,
+        good: Spool,
+        rejected: Spool,
+        stamp: Mapping[str, pa.Scalar],
+        rejected_stamp: Mapping[str, pa.Scalar] | None = None,
+    ) -> list[int]:
+        """Put the rows of a batch that is cast and checked where they belong, as ``take`` does."""
         for names, seen in self._seen.items():
             self._check_unique(batch, names, seen)
         bad = sorted(batch.reasons)
         self.found.rejected += len(bad)
         self.found.good += batch.table.num_rows - len(bad)
-        good.append(_stamped(batch.without(bad), stamp, good.schema))
+        good.append(_stamped(batch.take(batch.sound), stamp, good.schema))
         if bad:
             self._reject(batch, bad, rejected, rejected_stamp or stamp)
         return bad
 
-    def _cast(self, source: Sequence[str] | pa.RecordBatch) -> Batch:
-        """The first pass."""
+    def cast(self, source: Sequence[str] | pa.RecordBatch) -> Batch:
+        """The first pass: the schema's columns, cast, and the reasons of the rows where that is not to be done."""
         import pyarrow as pa
 
         rows = decode_all(source) if isinstance(source, list) else None
@@ -225,19 +233,6 @@ class Judge:
         for row in _where(array.is_null()):
             if row not in wrong:
                 reasons.setdefault(row, []).append(Reason(column.name, complaint))
-
-    def _check(self, batch: Batch) -> None:
-        """The second pass, on the rows that came through the first."""
-        import pyarrow as pa
-
-        sound = [row for row in range(batch.table.num_rows) if row not in batch.reasons] if batch.reasons else None
-        rows = batch.table if sound is None else batch.table.take(pa.array(sound, pa.int64()))
-        parsed, reasons = run_checks(self.schema, rows, self.reporter)
-        numbers = sound if sound is not None else range(batch.table.num_rows)
-        for position, why in reasons.items():
-            batch.reasons.setdefault(numbers[position], []).extend(why)
-        if parsed is not rows:
-            batch.table = _overlay(batch.table, parsed, numbers)
 
     def _check_unique(self, batch: Batch, names: tuple[str, ...], seen: dict[Any, Any]) -> None:
         """Let the first row with a value stand; a later one with another key is rejected."""
@@ -305,16 +300,6 @@ def _where(mask: pa.Array) -> list[int]:
 
     found: list[int] = pc.indices_nonzero(mask).to_pylist()
     return found
-
-
-def _overlay(table: pa.Table, parsed: pa.Table, numbers: Sequence[int]) -> pa.Table:
-    """Put parsed rows back among those that the first pass rejected."""
-    import pyarrow as pa
-
-    take = [None] * table.num_rows
-    for position, row in enumerate(numbers):
-        take[row] = position  # type: ignore[call-overload]
-    return parsed.take(pa.array(take, pa.int64()))
 
 
 def _with_system(schema: pa.Schema, *, partitioned: bool) -> pa.Schema:

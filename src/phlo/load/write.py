@@ -154,7 +154,7 @@ def _write(
         Spool(good_schema(schema, partitioned=ingestion.partitioned), folder) as good,
         Spool(rejected_schema(partitioned=ingestion.partitioned), folder) as rejected,
     ):
-        found = [validate(each, schema, ingestion, good, rejected, reporter) for each in staged]
+        found = validate(staged, schema, ingestion, good, rejected, reporter)
         before = lake.catalog.pin(lake.ref)
         if rejected.rows or ingestion.rejected_table in before.tables:
             lake.put(ingestion.rejected_table, rejected, staged, mode="replace")

@@ -197,10 +197,12 @@ def _checks_alone(schema: DataFrameSchema, names: list[str]) -> DataFrameSchema 
     from pandera.pandas import Column as PanderaColumn
     from pandera.pandas import DataFrameSchema as PanderaSchema
 
+    own = [check for column in schema.columns.values() for check in column.checks]
+    groups = {name for check in own if isinstance(check.groupby, list) for name in check.groupby}
     columns = {
         name: PanderaColumn(checks=_all_cases(column.checks), parsers=column.parsers, nullable=True, name=name)
         for name, column in schema.columns.items()
-        if name in names and (column.checks or column.parsers)
+        if name in names and (column.checks or column.parsers or name in groups)
     }
     if not (columns or schema.checks or schema.parsers):
         return None

@@ -42,7 +42,7 @@ def rules_of(checks: Iterable[Any]) -> tuple[str, ...]:
     ('20-600', 'IN(a, b)')
     """
     known = list(checks)
-    bounds = {check.name: check.statistics for check in known if check.name in (AT_LEAST, AT_MOST)}
+    bounds = {each.name: each.statistics for each in known if each.name in (AT_LEAST, AT_MOST) and is_built_in(each)}
     if len(bounds) == 1 or not bounds:
         return tuple(_say(check, 0) for check in known)
     merged = f"{bounds[AT_LEAST]['min_value']}-{bounds[AT_MOST]['max_value']}"
@@ -59,10 +59,20 @@ def failure(check: Any) -> str:
     return _say(check, 1)
 
 
+def is_built_in(check: Any) -> bool:
+    """Whether a check is one of ``WORDS``: each of them looks at one value at a time.
+
+    A check of the user's may have such a name (``name="isin"``), but its function is none of Pandera's.
+    """
+    from pandera.api.function_dispatch import Dispatcher
+
+    return _case(check) in WORDS and isinstance(check._check_fn, Dispatcher)
+
+
 def _say(check: Any, which: int) -> str:
     # Pandera writes a built-in check's `error` itself, beginning with its name; any other is the author's.
     own_words = check.error if check.error and not check.error.startswith(f"{check.name}(") else None
-    words = WORDS.get(_case(check))
+    words = WORDS[_case(check)] if is_built_in(check) else None
     if words is None or (own_words and which):
         named = own_words or check.name or "a check"
         return f"fails {named}" if which else named
