@@ -101,7 +101,7 @@ def select_plan(
     """
     from phlo.transform.select import selected_tables
 
-    chosen = selected_tables(lake.project, select, exclude)
+    chosen = selected_tables(lake.project, select, exclude, lake.workflows.ingestions)
     told = [f"--select {' '.join(select)}"] if select else []
     return Plan(
         selection=" ".join(told + ([f"--exclude {' '.join(exclude)}"] if exclude else [])),

@@ -106,8 +106,10 @@ def state(root: Path) -> list[Any]:
 def test_what_is_published_can_be_looked_at_and_a_write_says_why_it_can_not_be(kept: Shop) -> None:
     before = state(kept.root)
     reading = [["query", SQL, "--json"], ["status", "--json"], ["catalog", "tables", "--json"], ["history", "--json"]]
-    *read, refused, publish = told(kept.root, *reading, ["undo", "--yes"], ["materialize", "events"])
-    assert [code for code, _, _ in read] == [0, 0, 0, 0], read
+    commands = [*reading, ["doctor"], ["undo", "--yes"], ["materialize", "events"]]
+    *read, doctor, refused, publish = told(kept.root, *commands)
+    assert [code for code, _, _ in (*read, doctor)] == [0, 0, 0, 0, 0], (read, doctor)
+    assert f"! disk: `{kept.root}/.phlo/state` can only be read: queries, status and history work" in doctor[1]
     assert json.loads(read[0][1]) == [{"n": 10}]
     assert json.loads(read[1][1])["assets"][0]["rows"] == 10
     assert refused[0] == 1

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from phlo.cli.scaffold import _next_steps
 
 INIT = """\
 🚀 Phlo Project Initializer
@@ -106,9 +105,19 @@ def test_create_workflow_asks_and_answers_as_documented(root: Path) -> None:
     assert ("\n" + printed.lstrip("\n")).startswith(CREATED)
     assert "Test: phlo test nightscout" in done.stdout
     expected = ["ingestion fills a table", "such as nightscout", "such as glucose_entries", "such as id", "every hour"]
-    found = [done.stderr.find(each) for each in [*expected, "such as https://", "models/sources.yml\n"]]
+    expected += ["such as https://", "models/sources.yml\n", "\n  5. Run it: phlo run\n"]
+    found = [done.stderr.find(each) for each in expected]
     assert found == sorted(found)
     assert -1 not in found
+
+
+def test_a_next_step_that_needs_the_extra_says_how_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers, files = {"kind": "quality"}, [Path("workflows/quality/nightscout/readings.py")]
+    assert "Start Dagster: phlo dev" in _next_steps(answers, files)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    (step,) = (each for each in _next_steps(answers, files) if "phlo dev" in each)
+    assert step.startswith("Start Dagster: phlo dev   # first: pip install ")
+    assert "[dagster]" in step
 
 
 def test_create_workflow_says_which_schema_it_updated(root: Path) -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import io
 import json
+import urllib.error
+from email.message import Message
 from typing import Any
 
 import httpx
@@ -33,6 +36,36 @@ def test_no_error_repeats_the_secrets_of_the_address_it_asked(caplog: pytest.Log
         text = f"{said} {said.next_step} {said.values}"
         assert "pass-word" not in text
         assert "se-cret" not in text
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (400, b'{"error": "`day` is not\n a date"}', """; it says `{"error": "'day' is not a date"}`"""),
+        (422, b"<html><style>p {}</style><p>Too  <b>many</b></p></html>", "; it says `Too many`"),
+        (404, "é".encode() * 300, f"; it says `{'é' * 200}…`"),
+        (400, b"the key 12345678 (Bearer abcdefgh) is wrong, ann", "; it says `the key *** (***) is wrong, ann`"),
+        (400, b"", ""),
+        (400, b" \n", ""),
+    ],
+    ids=["json", "markup", "long", "secrets that were sent", "empty", "blank"],
+)
+def test_what_the_server_said_is_shown_in_one_line_without_secrets(status: int, body: bytes, said: str) -> None:
+    error = http_error(status, "https://host/x?api_key=12345678")
+    error.response._content = body
+    error.response.request = requests.Request("GET", "https://host", {"Authorization": "Bearer abcdefgh"}).prepare()
+    assert str(translate(error, ingestion(rows=[]), 0)).endswith(f": https://host/x?api_key=***{said}")
+
+
+def test_what_was_said_to_urllib_is_shown_and_a_body_that_was_not_read_is_not_asked_for() -> None:
+    said = urllib.error.HTTPError("https://host/x", 409, "Conflict", Message(), io.BytesIO(b"locked by ann"))
+    assert str(translate(said, ingestion(rows=[]), 0)).endswith(
+        "(409 Conflict): https://host/x; it says `locked by ann`"
+    )
+    request = httpx.Request("GET", "https://host/x")
+    unread = httpx.Response(400, request=request, stream=httpx.ByteStream(b"x"))
+    error = httpx.HTTPStatusError("no", request=request, response=unread)
+    assert str(translate(error, ingestion(rows=[]), 0)).endswith("(400 Bad Request): https://host/x")
 
 
 def test_a_failure_after_rows_came_is_an_interruption() -> None:

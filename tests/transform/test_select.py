@@ -41,8 +41,9 @@ def test_a_plan_of_selectors_says_them(shared_lake: Lake) -> None:
 
 
 def test_a_selection_of_nothing_and_an_unknown_method_are_errors(shared_lake: Lake) -> None:
-    with pytest.raises(NothingSelected, match="`no_such_model` selects no model and no source"):
-        selected_tables(shared_lake.project, ["no_such_model"])
+    with pytest.raises(NothingSelected, match="`no_such_model` selects no model and no source") as nothing:
+        selected_tables(shared_lake.project, ["no_such_model"], ingestions=["orders", "customers"])
+    assert nothing.value.next_step.endswith("loaded by its name: `phlo materialize orders customers`")
     with pytest.raises(DbtStopped, match="nope"):
         selected_tables(shared_lake.project, ["nope:x"])
 

@@ -109,8 +109,9 @@ def _project(project: Project) -> Iterator[Finding]:
         return
     yield Finding("settings", "ok", f"profile {settings.profile}, dialect {settings.dialect}")
     yield from _files(project)
-    yield _catalog(project)
-    yield _disk(project)
+    catalog = _catalog(project)
+    yield catalog
+    yield _disk(project, readable=catalog.state != "error")
 
 
 def _files(project: Project) -> Iterator[Finding]:
@@ -145,12 +146,15 @@ def _catalog(project: Project) -> Finding:
     return Finding("catalog", "ok", detail, "`phlo ref list` says why they failed" if failed else "")
 
 
-def _disk(project: Project) -> Finding:
+def _disk(project: Project, *, readable: bool) -> Finding:
     try:
         folder = project.state
     except OSError as error:
         return _failed("disk", error)
     free = shutil.disk_usage(folder).free
+    if not os.access(folder, os.W_OK) and readable:
+        detail = f"`{folder}` can only be read: queries, status and history work, runs do not"
+        return Finding("disk", "warning", detail, "to run, mend its permissions, or set PHLO_STATE to another folder")
     if not os.access(folder, os.W_OK):
         return Finding("disk", "error", f"`{folder}` can not be written", "mend its permissions, or set PHLO_STATE")
     state: Literal["ok", "warning"] = "ok" if free >= FREE_BYTES else "warning"

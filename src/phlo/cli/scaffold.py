@@ -104,8 +104,10 @@ def create_workflow(path: str, **given: str | None) -> None:
         click.echo(_written(file))
     told = _tell_dbt(project, answers["table"]) if answers["kind"] == "ingestion" else ""
     click.echo("\n<- Next steps:")
-    for number, step in enumerate(_next_steps(answers, [file.path for file in files]), 1):
+    steps = _next_steps(answers, [file.path for file in files])
+    for number, step in enumerate(steps, 1):
         click.echo(f"  {number}. {step}")
+    say(f"  {len(steps) + 1}. Run it: phlo run")  # on stderr: the documents show what stdout has
     if told:
         say(told)
 
@@ -178,16 +180,23 @@ def _prompt(question: str, name: str, check: Callable[[str], None]) -> str:
 
 
 def _next_steps(answers: Mapping[str, str], files: Sequence[Path]) -> list[str]:
-    from phlo.cli.main import COMMANDS
-
     workflow = next(file for file in files if {"ingestion", "quality"} & set(file.parts))
     domain = workflow.parent.name
-    start = "Start Dagster: phlo dev" if "dev" in COMMANDS else f"Run: phlo materialize {workflow.stem}"
+    start = f"Start Dagster: phlo dev{_first_installed()}"
     try_it = f"Test: phlo test {domain}"
     if answers["kind"] == "quality":
         return [f"Edit checks: {workflow}", start, try_it]
     schema = workflow.parents[2] / "schemas" / f"{domain}.py"
     return [f"Edit schema: {schema}", f"Configure API: {workflow}", start, try_it]
+
+
+def _first_installed() -> str:
+    """Say what `phlo dev` needs first, where it is not installed."""
+    from importlib.util import find_spec
+
+    from phlo.origin import install_line, read_origin
+
+    return "" if find_spec("dagster_webserver") else f"   # first: {install_line('dagster', read_origin())}"
 
 
 def _written(file: WorkflowFile) -> str:

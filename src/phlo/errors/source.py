@@ -30,7 +30,7 @@ class SourceUnavailable(TransientSourceError):
     """The server answered 5xx, each time it was asked."""
 
     code = "source-unavailable"
-    message = "The source of `{asset}` answered {status} {reason}: {url}"
+    message = "The source of `{asset}` answered {status} {reason}: {url}{said}"
     hint = "it was asked several times; run it again later"
 
 
@@ -38,7 +38,7 @@ class SourceRateLimited(TransientSourceError):
     """The server answered 429, each time it was asked."""
 
     code = "source-rate-limited"
-    message = "The source of `{asset}` asks for fewer requests (429): {url}"
+    message = "The source of `{asset}` asks for fewer requests (429): {url}{said}"
     hint = "wait, or load fewer days at once with --parallel 1"
 
 
@@ -54,7 +54,7 @@ class SourceAuthFailed(SourceError):
     """The server answered 401 or 403."""
 
     code = "source-auth-failed"
-    message = "The source of `{asset}` refused access ({status} {reason}): {url}"
+    message = "The source of `{asset}` refused access ({status} {reason}): {url}{said}"
     hint = "check the token or secret that {function} sends; keep it in .env"
 
 
@@ -62,7 +62,7 @@ class SourceNotFound(SourceError):
     """The server answered 404."""
 
     code = "source-not-found"
-    message = "The source of `{asset}` has nothing there (404): {url}"
+    message = "The source of `{asset}` has nothing there (404): {url}{said}"
     hint = "check base_url and path in {function}"
 
 
@@ -70,7 +70,7 @@ class SourceRefused(SourceError):
     """The server answered another 4xx."""
 
     code = "source-refused"
-    message = "The source of `{asset}` refused the request ({status} {reason}): {url}"
+    message = "The source of `{asset}` refused the request ({status} {reason}): {url}{said}"
     hint = "check the parameters in {function}"
 
 

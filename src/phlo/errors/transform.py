@@ -32,7 +32,10 @@ class NothingSelected(TransformError):
 
     code = "nothing-selected"
     message = "`{selection}` selects no model and no source"
-    hint = "`phlo run --dry-run` lists the tables; a selector is a name, +name, name+, tag:… or path:…, as in dbt"
+    hint = (
+        "selectors are dbt's, of models and their sources: name, +name, name+, tag:… or path:…; "
+        "what no model reads is loaded by its name: `phlo materialize {ingestions}`"
+    )
 
 
 class ModelsSkipped(TransformError):

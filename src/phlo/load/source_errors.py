@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import traceback
+from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.error import HTTPError
+from urllib.parse import parse_qsl, urlsplit
 
 from phlo.errors import (
     MalformedResponse,
@@ -18,7 +23,7 @@ from phlo.errors import (
     SourceUnavailable,
     SourceUnreachable,
 )
-from phlo.redaction import beginning, clean_url, redact
+from phlo.redaction import LOOKED_AT, MIN_SECRET, beginning, clean_url, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +81,38 @@ def _http(error: BaseException, ingestion: Ingestion) -> PhloError | None:
         status=status,
         reason=reason,
         url=clean_url(url),
+        said=_said(response if response is not None else error, url),
     )
+
+
+SHOWN = 200
+"""Characters of what a server said that an error shows."""
+SENT = re.compile(r"(?i)auth|cookie|token|secret|key|passw|credential|sig")
+"""Names of headers and parameters whose values a server may repeat, and nobody should read."""
+
+
+def _said(response: object, url: str) -> str:
+    """What the server said, as the end of a sentence: in one line, without markup and the secrets that it was sent."""
+    content = getattr(response, "_content", None)  # of requests and httpx; what was not read yet is not asked for
+    if content is None and isinstance(response, HTTPError):
+        with suppress(OSError, ValueError, HTTPException):
+            content = response.read(LOOKED_AT)
+    text = content[:LOOKED_AT].decode("utf-8", "replace") if isinstance(content, bytes) else ""
+    for secret in _sent(getattr(response, "request", None), url):
+        text = text.replace(secret, "***")
+    if text.lstrip().startswith("<"):
+        text = re.sub(r"(?is)<(script|style)\b.*?</\1>|<[^>]*>", " ", text)
+    text = " ".join(text.replace("`", "'").split())
+    start = beginning(text, SHOWN)
+    return f"; it says `{start}{'…' if len(text) > SHOWN else ''}`" if start else ""
+
+
+def _sent(request: object, url: str) -> list[str]:
+    """The secrets of a request's headers and address, longest first: `Bearer x` is both parts and the whole."""
+    sent = [*(getattr(request, "headers", None) or {}).items(), *parse_qsl(urlsplit(url).query)]
+    values = [str(value) for name, value in sent if SENT.search(name)] + [urlsplit(url).password or ""]
+    parts = {part for value in values for part in (value, *value.split()) if len(part) >= MIN_SECRET}
+    return sorted(parts, key=len, reverse=True)
 
 
 CUT_SHORT = {

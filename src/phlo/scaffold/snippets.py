@@ -21,7 +21,8 @@ class $model($pa.DataFrameModel):
     What rows of raw.$table must look like.
 
     The table gets the columns named here; what else the source sends is left out. Add the fields you need:
-    name: $series[str] for text, or int, float, $pa.DateTime; nullable=True in its Field where it may be missing.
+    name: $series[str] for text, or int, float, bool, Decimal (from decimal), date and datetime (from datetime) for
+    times; nullable=True in its Field where it may be missing.
     """
 
 $columns

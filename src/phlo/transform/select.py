@@ -9,17 +9,20 @@ from phlo.errors import NothingSelected
 from phlo.transform.models import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from phlo.project import Project
 
 KEYS = "resource_type schema alias identifier name"
 
 
-def selected_tables(project: Project, select: Sequence[str], exclude: Sequence[str] = ()) -> set[str]:
+def selected_tables(
+    project: Project, select: Sequence[str], exclude: Sequence[str] = (), ingestions: Iterable[str] = ()
+) -> set[str]:
     """Name the tables of the models and sources that dbt selects; each item is what ``dbt --select`` takes.
 
-    Raises ``NothingSelected``, and ``DbtStopped`` with dbt's words for a selector that it does not know.
+    Raises ``NothingSelected``, which names ``ingestions``, and ``DbtStopped`` with dbt's words for a selector that it
+    does not know.
     """
     from phlo.transform.dbt import list_nodes
 
@@ -31,5 +34,6 @@ def selected_tables(project: Project, select: Sequence[str], exclude: Sequence[s
     lines = list_nodes(project, *args, *kinds, "--output", "json", "--output-keys", KEYS)
     nodes = [json.loads(line) for line in lines]
     if not nodes:
-        raise NothingSelected(selection=" ".join((*chosen, *(f"--exclude {word}" for word in left))))
+        selection = " ".join((*chosen, *(f"--exclude {word}" for word in left)))
+        raise NothingSelected(selection=selection, ingestions=" ".join(ingestions) or "ASSET")
     return {f"{node['schema']}.{node.get('alias') or node.get('identifier') or node['name']}" for node in nodes}
