@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from phlo.load.rows import as_text, decode, encode
+from phlo.load.rows import _in_full, as_text, decode, encode
 
 
 class Trend(enum.Enum):
@@ -62,6 +64,15 @@ def test_a_value_is_kept_as_json_has_it(value: Any, kept: Any) -> None:
     text = encode({"value": value})
     assert json.loads(text, parse_constant=pytest.fail) == {"value": kept}
     assert decode(text) == {"value": kept}
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates() | st.datetimes()
+
+
+@given(st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8))
+def test_what_is_written_the_quick_way_is_what_python_writes(value: Any) -> None:
+    text = encode({"value": value})
+    assert json.loads(text, parse_constant=pytest.fail) == decode(_in_full({"value": value}))
 
 
 def test_keys_that_are_not_text_become_text() -> None:

@@ -10,6 +10,11 @@ import math
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
+import orjson
+
+AS_OURS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+"""Times and dataclasses are left to ``_plain``."""
+
 
 def encode(row: Mapping[Any, Any]) -> str:
     """Write a row as one line of valid JSON.
@@ -22,10 +27,10 @@ def encode(row: Mapping[Any, Any]) -> str:
     '{"_id":"ä","at":"2024-01-20","price":"1.10","x":null}'
     """
     try:
-        text = _ENCODER.encode(row if isinstance(row, dict) else dict(row))
-    except (TypeError, ValueError):
-        text = _ENCODER.encode(_clean(row, 0))
-    return text if text.isascii() else _in_utf8(text)
+        text = orjson.dumps(row, _plain, AS_OURS)
+    except TypeError:  # whole numbers over 64 bits, keys that are not text, halves of characters, deep nesting
+        return _in_full(row)
+    return _in_full(row) if b"null" in text else text.decode()
 
 
 def texts_size(row: Mapping[Any, Any]) -> int:
@@ -34,7 +39,11 @@ def texts_size(row: Mapping[Any, Any]) -> int:
     >>> texts_size({"id": 1, "note": "abc", "raw": b"xy"})
     5
     """
-    return sum([len(value) for value in row.values() if isinstance(value, (str, bytes))])
+    size = 0
+    for value in row.values():
+        if isinstance(value, (str, bytes)):
+            size += len(value)
+    return size
 
 
 def decode(text: str) -> dict[str, Any]:
@@ -85,6 +94,15 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):  # NumPy's scalars and arrays
         return value.tolist()
     return None if type(value).__name__ == "NAType" else str(value)
+
+
+def _in_full(row: Mapping[Any, Any]) -> str:
+    """Write a row that may hold what orjson does not write as we do: to it an infinity is null."""
+    try:
+        text = _ENCODER.encode(row if isinstance(row, dict) else dict(row))
+    except (TypeError, ValueError):
+        text = _ENCODER.encode(_clean(row, 0))
+    return text if text.isascii() else _in_utf8(text)
 
 
 def _in_utf8(text: str) -> str:

@@ -157,7 +157,7 @@ def stage(
     unfinished = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}.unfinished")
     begun = Staged(unfinished, ingestion.table, partition, load_id, dt.datetime.now(dt.UTC), ())
     try:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         unfinished.mkdir(parents=True)
         _finish(_write(ingestion, begun, reporter, on_page), folder)
     except OSError as error:
@@ -166,7 +166,7 @@ def stage(
             detail = error.strerror or error
             raise StagingFailed(asset=ingestion.table_name, folder=folder, detail=detail) from error
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        _remove(unfinished)
     done = open_staged(folder)
     assert done is not None, "a stage that was just finished is complete"
     return done
@@ -298,7 +298,9 @@ class _File:
         import pyarrow.parquet as pq
 
         self.path, self.kind, self.schema, self.rows, self.bytes = path, kind, schema, 0, 0
-        self._writer = pq.ParquetWriter(path, schema, compression="zstd", compression_level=1)
+        # It is read from beginning to end: nobody looks for values in it.
+        how = {"use_dictionary": False, "write_statistics": False}
+        self._writer = pq.ParquetWriter(path, schema, compression="zstd", compression_level=1, **how)
 
     def append(self, table: pa.Table) -> None:
         self._writer.write_table(table, row_group_size=ROW_GROUP)
@@ -322,6 +324,11 @@ def _finish(staged: Staged, folder: Path) -> None:
     }
     (staged.folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     os.replace(staged.folder, folder)  # noqa: PTH105  the atomic step
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():  # most often it is not there, which is quicker to see than to fail at
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _refuse_giant(size: int, ingestion: Ingestion) -> None:
