@@ -6,10 +6,12 @@ from typing import Any
 
 import pandas
 import pandera.pandas as pa
+import pyarrow
 import pytest
 from loading import DAY, Lake, ingestion
 from pandera.typing import Series
 
+from phlo.declarations import SilentReporter
 from phlo.errors import PartitioningChanged, SchemaError, SchemaMismatch, TooManyRejected
 from phlo.load.write import Loaded, load_id, remarks, summarize, write_loads
 
@@ -43,6 +45,49 @@ def test_a_load_writes_good_rows_and_files_the_others_with_their_reasons(lake: L
         ("`sgv` is null", "sgv", '{"_id":"b","mbg":5}', DAY)
     ]
     assert lake.rows("rejected.readings", "_phlo_load_id") == [(load.load_id,)]
+
+
+class Told(SilentReporter):
+    """Keeps what it is warned of."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.said.append(message)
+
+
+class Wide(pa.DataFrameModel):
+    id: str
+    noise: float = pa.Field(nullable=True)
+    device: str = pa.Field(nullable=True)
+    unit: str = pa.Field(nullable=True, default="mg/dL")
+    battery: int | None
+
+
+@pytest.mark.parametrize("arrow", [False, True], ids=["dicts", "Arrow"])
+def test_a_nullable_column_that_no_row_has_a_field_for_is_named_once(lake: Lake, *, arrow: bool) -> None:
+    lake.reporter = told = Told()
+    days = {str(DAY): [{"id": "a", "Noise": 1, "device": None}], str(NEXT): [{"id": "b", "noise": 2.0}]}
+    rows = {day: pyarrow.Table.from_pylist(each) for day, each in days.items()} if arrow else days
+    what = ingestion(rows=rows, unique_key=("id",), validation_schema=Wide)
+    (one,) = lake.load("1", what, DAY)
+    assert (one.rows_written, one.rows_rejected) == (1, 0)
+    assert told.said == ["NULL in raw.readings, for no row of its source has the field: `noise`, did you mean `Noise`?"]
+    told.said.clear()
+    lake.load("2", what, DAY, NEXT)
+    assert told.said == [
+        "NULL in raw.readings, for no row of its source has the field: "
+        "`noise` (1 of 2 loads), did you mean `Noise`?; `device` (1 of 2 loads)"
+    ]
+
+
+def test_nothing_is_said_of_fields_where_there_is_no_row_or_no_schema(lake: Lake) -> None:
+    lake.reporter = told = Told()
+    lake.load("1", ingestion(rows=[], unique_key=("id",), validation_schema=Wide))
+    lake.load("2", ingestion(rows=[{"id": "a", "x": 1}]), DAY)
+    lake.load("3", ingestion(rows=[{"id": "a"}]), NEXT)
+    assert told.said == []
 
 
 def test_loading_the_same_again_changes_nothing(lake: Lake) -> None:

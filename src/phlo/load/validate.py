@@ -49,6 +49,8 @@ class Validated:
     rejected: int = 0
     extra_fields: Counter[str] = field(default_factory=Counter)
     """Fields of the source that the schema does not have, and in how many rows they were."""
+    absent: set[str] = field(default_factory=set)
+    """Columns for which no row had a field, though the schema does not say that rows may go without it."""
     reasons: Counter[str] = field(default_factory=Counter)
     """Rejected rows by column and complaint, without the values."""
     rejected_keys: list[pa.Table] = field(default_factory=list)
@@ -157,7 +159,7 @@ class Judge:
 
     def __init__(self, schema: TableSchema, keys: Sequence[str], reporter: Reporter, *, merging: bool) -> None:
         self.schema, self.keys, self.reporter = schema, keys, reporter
-        self.found = Validated()
+        self.found = Validated(absent={each.name for each in schema.columns if not each.optional and not each.default})
         # Rows of one key become one row when they are merged: that is not for validation to judge.
         self._same = tuple(keys) if merging else ()
         self._seen: dict[tuple[str, ...], dict[Any, Any]] = {
@@ -220,6 +222,7 @@ class Judge:
             self._find_nulls(array, column, wrong, reasons)
             arrays.append(array)
         self._count_extra(rows if rows is not None else source)
+        self._find_absent(rows if rows is not None else source)
         self.found.read += count
         return Batch(pa.table(arrays, schema=arrow_schema(self.schema)), reasons, source)
 
@@ -256,6 +259,11 @@ class Judge:
         for name, column in zip(rows.schema.names, rows.columns, strict=True):  # type: ignore[union-attr]
             if name not in known and len(column) > column.null_count:
                 self.found.extra_fields[name] += len(column) - column.null_count
+
+    def _find_absent(self, rows: Sequence[Mapping[str, Any]] | pa.RecordBatch) -> None:
+        for name in tuple(self.found.absent):
+            if any(name in row for row in rows) if isinstance(rows, list) else name in rows.schema.names:  # type: ignore[union-attr]
+                self.found.absent.discard(name)
 
     def _reject(self, batch: Batch, bad: list[int], rejected: Spool, stamp: Mapping[str, pa.Scalar]) -> None:
         """File the bad rows with their reasons, and note their keys."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from phlo.declarations import SYSTEM_COLUMNS, SilentReporter
-from phlo.errors import PartitioningChanged, TooManyRejected
+from phlo.errors import PartitioningChanged, TooManyRejected, nearest
 from phlo.load.counts import Counts, Wrote, count, stored
 from phlo.load.infer import infer_schema
 from phlo.load.spool import Spool
@@ -159,6 +159,7 @@ def _write(
         if rejected.rows or ingestion.rejected_table in before.tables:
             lake.put(ingestion.rejected_table, rejected, staged, mode="replace")
         _refuse_too_many(ingestion, staged, found, lake.ref)
+        _warn_of_absent(ingestion, schema, found, reporter)
         loads = _apply(ingestion, staged, found, good, before, lake)
     names = [each.name for each in fields(Load)]
     lake.catalog.record_load(lake.ref, *(Load(**{name: getattr(load, name) for name in names}) for load in loads))
@@ -295,6 +296,22 @@ def _refuse_too_many(ingestion: Ingestion, staged: Sequence[Rows], found: Sequen
             reasons=_most(reasons, 3) + unnamed,
             ref=ref,
         )
+
+
+def _warn_of_absent(ingestion: Ingestion, schema: TableSchema, found: Sequence[Validated], reporter: Reporter) -> None:
+    """Name the nullable columns that no row of a load had a field for: what is misspelt is NULL everywhere, too."""
+    loads = [what for what in found if what.read]
+    nullable = {column.name for column in schema.columns if column.nullable}
+    absent = Counter(name for what in loads for name in sorted(what.absent & nullable))
+    if not absent or ingestion.validation_schema is None:
+        return
+    unknown = {name for what in loads for name in what.extra_fields}
+    told = [
+        f"`{name}`{'' if count == len(loads) else f' ({count} of {len(loads)} loads)'}"
+        f"{nearest(name, unknown).rstrip('.').replace('; did', ', did')}"
+        for name, count in absent.items()
+    ]
+    reporter.warn(f"NULL in {ingestion.table}, for no row of its source has the field: {'; '.join(told)}")
 
 
 def _again(load: Load) -> Loaded:

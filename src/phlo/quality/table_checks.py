@@ -111,7 +111,8 @@ class FreshnessCheck(MeasuredCheck):
         if newest is None:
             return Outcome(False, 1, total, f"the newest `{self.column}` is `{value}`, which is no time")
         age = (dt.datetime.now(dt.UTC) - newest).total_seconds() / SECONDS_PER_HOUR
-        message = f"the newest `{self.column}` is {newest:%Y-%m-%d %H:%M:%S} UTC, {age:,.1f} hours old"
+        old = f"{age:,.1f} hours old" if age >= 0 else f"{-age:,.1f} hours in the future"
+        message = f"the newest `{self.column}` is {newest:%Y-%m-%d %H:%M:%S} UTC, {old}"
         fresh = age <= self.max_age_hours
         return Outcome(fresh, int(not fresh), total, message if fresh else f"{message}; {self.max_age_hours:g} allowed")
 

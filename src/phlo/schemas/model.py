@@ -40,6 +40,8 @@ class Column:
     """The range of a whole number whose Pandera type is narrower than the table's."""
     default: Any = None
     """What stands in for a null."""
+    optional: bool = False
+    """Whether the model lets rows go without the field, and not only without a value in it."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,7 @@ def _column(column: Any, model: type[Any]) -> Column:
         type=kind.arrow,
         # A field that may be absent has no value in the rows where it is.
         nullable=column.nullable or not column.required,
+        optional=not column.required,
         unique=column.unique,
         description=column.description or column.title or "",
         rules=rules_of(column.checks),
