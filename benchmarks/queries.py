@@ -2,7 +2,7 @@
 
 The warm figures are the median of repeated queries in one process, with everything that a query does: pinning a state,
 planning files, checking the statement, names of its own. Phlo keeps one DuckDB open for all; plain DuckDB is measured
-both ways, opened for each query and kept open.
+both ways, opened for each query and kept open, and over one file as over the very files that a table by month has.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ SUBJECTS = {
     "parquet": "one Parquet file, a DuckDB for each query",
     "parquet-open": "one Parquet file, one DuckDB for all",
     "phlo": "Phlo, unpartitioned",
+    "phlo-months-open": "the files of Phlo's months as plain Parquet, one DuckDB for all",
     "phlo-months": "Phlo, months",
 }
 REPEAT = 9
@@ -59,7 +60,8 @@ def measure(folder: str, subject: str) -> dict[str, Any]:
     import duckdb
 
     key = duckdb.sql(f"SELECT _id FROM '{folder}/source.parquet' LIMIT 1 OFFSET 777").fetchall()[0][0]
-    run = {"parquet": _plain, "parquet-open": _plain_open}.get(subject, _phlo)(folder)
+    runs = {"parquet": _plain, "parquet-open": _plain_open, "phlo-months-open": _plain_months}
+    run = runs.get(subject, _phlo)(folder)
     found = {}
     for name, query in QUERIES.items():
         times = []
@@ -82,10 +84,21 @@ def _plain(folder: str) -> Callable[[str], int]:
 
 
 def _plain_open(folder: str) -> Callable[[str], int]:
+    return _kept_open(f"'{folder}/0.parquet'")
+
+
+def _plain_months(folder: str) -> Callable[[str], int]:
+    from benchmarks.peers import lake
+
+    files = [task.file.file_path for task in lake(folder).load(TABLE, "bench").scan().plan_files()]
+    return _kept_open(f"read_parquet({files})")
+
+
+def _kept_open(table: str) -> Callable[[str], int]:
     import duckdb
 
     con = duckdb.connect()
-    return lambda query: con.sql(query.replace("{table}", f"'{folder}/0.parquet'")).to_arrow_table().num_rows
+    return lambda query: con.sql(query.replace("{table}", table)).to_arrow_table().num_rows
 
 
 def _phlo(folder: str) -> Callable[[str], int]:
