@@ -13,7 +13,7 @@ from pyiceberg.expressions import AlwaysTrue
 from phlo.iceberg import prune, rewrite
 from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.iceberg.merge import append, merge
-from phlo.iceberg.prune import key_range, may_hold
+from phlo.iceberg.prune import BatchKeys, key_range, may_hold
 from phlo.iceberg.tables import evolve
 from phlo.protocols import Written
 
@@ -51,7 +51,9 @@ def looked_into(table: Table, batch: pa.Array) -> list[int]:
         con.register("arrived", pa.table({"key": batch}))
         con.execute("CREATE TABLE batch AS FROM arrived")
         tasks = list(table.scan().plan_files())
-        return sorted(task.file.record_count for task in may_hold(con, table, tasks, ["key"]))
+        return sorted(
+            task.file.record_count for task in may_hold(con, table, tasks, BatchKeys.read(con, table, ["key"]))
+        )
 
 
 def test_a_file_is_looked_into_only_if_a_key_lies_within_its_bounds(make: Make) -> None:
@@ -122,8 +124,8 @@ def test_the_conflict_range_is_that_of_the_keys(make: Make) -> None:
     table = make(pa.string())
     with duckdb.connect() as con:
         con.execute("CREATE TABLE batch AS SELECT unnest(['b', 'a', 'c']) AS key")
-        found = str(key_range(con, table, ["key"]))
+        found = str(key_range(table, BatchKeys.read(con, table, ["key"])))
         con.execute("INSERT INTO batch VALUES (NULL)")
-        assert key_range(con, table, ["key"]) == AlwaysTrue()
+        assert key_range(table, BatchKeys.read(con, table, ["key"])) == AlwaysTrue()
     assert "literal('a')" in found
     assert "literal('c')" in found

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pyiceberg.typedef import Record
 from tests.iceberg.deleting import delete_values, unpartitioned_spec
 
-from phlo.iceberg import rewrite, small_files
+from phlo.iceberg import locate, rewrite, small_files
 from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.iceberg.merge import append, merge, replace
 from phlo.iceberg.tables import evolve, plan, scan_sql
@@ -221,8 +221,9 @@ def run(
 ) -> None:
     lake = Lake(folder / uuid.uuid4().hex, partition_by, keys, delete_rows)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rewrite, "SMALL_FILE", 0 if files == "large" else rewrite.SMALL_FILE)
-        patch.setattr(small_files, "MOST_STORED", 0 if files == "through DuckDB" else small_files.MOST_STORED)
+        patch.setattr(rewrite, "SMALL_FILE", 0 if "large" in files else rewrite.SMALL_FILE)
+        patch.setattr(small_files, "MOST_STORED", 0 if "DuckDB" in files else small_files.MOST_STORED)
+        patch.setattr(locate, "MOST_HELD", 0 if "DuckDB" in files else locate.MOST_HELD)
         for load, (step, given_, how) in enumerate(steps, 1):
             lake.step(step, given_, how, load)
             lake.check()
@@ -233,7 +234,7 @@ SEQUENCES = given(
     partition_by=st.sampled_from(PARTITIONINGS),
     keys=st.sampled_from([["_id"], ["_id", "partition_date"]]),
     steps=st.lists(STEPS, max_size=8),
-    files=st.sampled_from(["through Arrow", "through DuckDB", "large"]),
+    files=st.sampled_from(["through Arrow", "through DuckDB", "large through Arrow", "large through DuckDB"]),
 )
 UNHURRIED = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 

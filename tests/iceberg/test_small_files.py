@@ -55,14 +55,15 @@ def catalog(tmp_path: Path) -> SqlRefCatalog:
 
 @pytest.fixture
 def through(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What wrote files, one word a file."""
+    """What wrote files, one word a file; not what gave up."""
     wrote: list[str] = []
     for name in ("write", "write_arrow"):
         method = getattr(Writer, name)
 
         def noted(*args: Any, _method: Any = method, _name: str = name, **options: Any) -> Any:
+            files = _method(*args, **options)
             wrote.append({"write": "DuckDB", "write_arrow": "Arrow"}[_name])
-            return _method(*args, **options)
+            return files
 
         monkeypatch.setattr(Writer, name, noted)
     return wrote

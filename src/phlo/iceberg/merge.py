@@ -21,7 +21,8 @@ from phlo.declarations import SYSTEM_COLUMNS
 from phlo.errors import PhloError, UnreadableFile, WriteFailed
 from phlo.iceberg.commit import swap
 from phlo.iceberg.interrupts import StoppableConnection
-from phlo.iceberg.prune import key_range, may_hold
+from phlo.iceberg.locate import files_of, locate
+from phlo.iceberg.prune import BatchKeys, key_range, may_hold
 from phlo.iceberg.rewrite import Rewrite, Rewriter
 from phlo.iceberg.tables import FILE, ROW, Columns, check_writable, plan, tasks_sql, within, within_sql
 from phlo.iceberg.types import duckdb_type, quoted
@@ -36,6 +37,14 @@ if TYPE_CHECKING:
     from pyiceberg.table import FileScanTask, Table
 
     from phlo.iceberg.tables import Connection
+
+
+# In notebooks the progress bar goes to stdout. A scan by field ids does not tell how many rows it has: DuckDB would
+# take it for the smaller side of a join, and hold the table in memory. As written here, the batch is on the right, and
+# that is what is held.
+SESSION = """
+SET TimeZone = 'UTC'; SET enable_progress_bar = false; SET disabled_optimizers = 'join_order,build_side_probe_side'
+"""
 
 
 @dataclass(frozen=True)
@@ -65,20 +74,19 @@ def merge(
     The table has to have the rows' columns already (see ``evolve``).
     """
     with _staged(table, rows, limits) as con:
-        if not _count(con, "batch"):
+        batch = BatchKeys.read(con, table, keys)
+        if not batch.rows:
             return Written()
-        _dedupe(con, table, keys, first=deduplication == "first")
-        total, conflicts = _count(con, "batch"), key_range(con, table, keys)
+        _dedupe(con, table, batch, first=deduplication == "first")
         tasks = plan(table)
-        candidates = may_hold(con, table, tasks, keys)
-        _probe(con, table, candidates, keys)
-        inserted = total - _number(con, "SELECT count(DISTINCT row) FROM hits")
-        _compare(con, table, _files(con, candidates, "hits"), keys)
-        touched = _files(con, candidates, "gone")
-        fresh = _count(con, "batch")
+        candidates = may_hold(con, table, tasks, batch)
+        found = locate(con, table, candidates, batch)
+        fresh = batch.distinct - found.unchanged
         if fresh:
-            swap(table, Rewriter(con, table, tasks, candidates).rewrite(touched), conflicts)
-        return Written(inserted=inserted, updated=fresh - inserted, unchanged=total - fresh)
+            losing, held = (candidates, found.held) if found.stored else ((), ())
+            swap(table, Rewriter(con, table, tasks, losing, held).rewrite(found.touched), key_range(table, batch))
+        inserted = batch.distinct - found.stored
+        return Written(inserted=inserted, updated=fresh - inserted, unchanged=found.unchanged)
 
 
 def append(table: Table, rows: pa.Table | pa.RecordBatchReader, *, limits: Limits | None = None) -> Written:
@@ -141,11 +149,7 @@ def _staged(table: Table, rows: pa.Table | pa.RecordBatchReader, limits: Limits 
     try:
         with _connected(limits or Limits()) as opened:
             con = StoppableConnection(opened)
-            con.execute("SET TimeZone = 'UTC'")
-            con.execute("SET enable_progress_bar = false")  # in notebooks it goes to stdout
-            # A scan by field ids does not tell how many rows it has: DuckDB would take it for the smaller side of a
-            # join, and hold the table in memory. As written here, the batch is on the right, and that is what is held.
-            con.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+            con.execute(SESSION)
             _stage(con, table, rows)
             yield con
     except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.ConversionException) as error:
@@ -203,36 +207,14 @@ def settings(limits: Limits) -> dict[str, str]:
     return config
 
 
-def _dedupe(con: Connection, table: Table, keys: Sequence[str], *, first: bool) -> None:
-    names, number = ", ".join(map(quoted, keys)), Columns(table.schema()).rowid
-    kept = f"SELECT {'min' if first else 'max'}({number}) AS row FROM batch GROUP BY {names}"
-    if _count(con, f"(SELECT {names} FROM batch GROUP BY {names})") < _count(con, "batch"):
+def _dedupe(con: Connection, table: Table, batch: BatchKeys, *, first: bool) -> None:
+    if batch.distinct < batch.rows:
+        names, number = ", ".join(map(quoted, batch.ranges)), Columns(table.schema()).rowid
+        kept = f"SELECT {'min' if first else 'max'}({number}) AS row FROM batch GROUP BY {names}"
         con.execute(f"DELETE FROM batch WHERE {number} NOT IN ({kept})")
 
 
 # ── what is stored already ───────────────────────────────────────────────────────────────────────────────
-
-
-def _probe(con: Connection, table: Table, tasks: Sequence[FileScanTask], keys: Sequence[str]) -> None:
-    """Read just the keys of the files, and note in ``hits`` which batch rows are stored in which."""
-    stored = tasks_sql(table, tasks, Columns(table.schema().select(*keys)), con, range(len(tasks)))
-    places = f"b.{Columns(table.schema()).rowid} AS row, s.{FILE}, s.{ROW}"
-    con.execute(f"CREATE TABLE hits AS SELECT {places} FROM ({stored}) s JOIN batch b ON {_on(con, keys)}")
-
-
-def _compare(con: Connection, table: Table, tasks: Sequence[FileScanTask], keys: Sequence[str]) -> None:
-    """Drop from the batch what is stored just so, and once; note in ``gone`` the stored rows that the rest replaces."""
-    content = [field.name for field in table.schema().fields if field.name not in SYSTEM_COLUMNS[1:]]
-    same = [f"s.{quoted(name)} IS NOT DISTINCT FROM b.{quoted(name)}" for name in content if name not in keys]
-    stored = tasks_sql(table, tasks, Columns(table.schema().select(*content)), con)
-    number = Columns(table.schema()).rowid
-    con.execute(
-        f"CREATE TABLE same AS SELECT b.{number} AS row FROM ({stored}) s JOIN batch b ON {_on(con, keys)} "
-        f"WHERE {' AND '.join(same) or 'true'}"
-    )
-    con.execute("DELETE FROM same WHERE row IN (SELECT row FROM hits GROUP BY row HAVING count(*) > 1)")
-    con.execute(f"CREATE TABLE gone AS SELECT {FILE}, {ROW} FROM hits ANTI JOIN same USING (row)")
-    con.execute(f"DELETE FROM batch WHERE {number} IN (SELECT row FROM same)")
 
 
 def _replaced(con: Connection, table: Table, tasks: Sequence[FileScanTask], old: str) -> Rewrite:
@@ -240,18 +222,7 @@ def _replaced(con: Connection, table: Table, tasks: Sequence[FileScanTask], old:
     if not old:
         return Rewrite([task.file for task in tasks], Rewriter(con, table, []).rewrite([]).new)
     con.execute(f"CREATE TABLE gone AS SELECT {FILE}, {ROW} FROM {old}")
-    return Rewriter(con, table, plan(table), tasks).rewrite(_files(con, tasks, "gone"))
-
-
-def _on(con: Connection, keys: Sequence[str]) -> str:
-    """Join on the keys; NULLs, which have no place in keys but must not double, are equal and cost speed."""
-    nulls = con.execute(
-        f"SELECT {', '.join(f'count(*) > count({quoted(key)})' for key in keys)} FROM batch"
-    ).fetchall()[0]
-    tests = zip(keys, nulls, strict=True)
-    return " AND ".join(
-        f"s.{quoted(key)} {'IS NOT DISTINCT FROM' if null else '='} b.{quoted(key)}" for key, null in tests
-    )
+    return Rewriter(con, table, plan(table), tasks).rewrite(files_of(con, tasks, "gone"))
 
 
 def _same_rows(con: Connection, table: Table, old: str) -> bool:
@@ -262,11 +233,6 @@ def _same_rows(con: Connection, table: Table, old: str) -> bool:
         for rows in ("batch", old)
     }
     return len(sums) == 1 and not _count(con, f"(SELECT {names} FROM {old} EXCEPT ALL SELECT {names} FROM batch)")
-
-
-def _files(con: Connection, tasks: Sequence[FileScanTask], rows: str) -> list[FileScanTask]:
-    """The files that some rows are from."""
-    return [tasks[position] for (position,) in con.execute(f"SELECT DISTINCT {FILE} FROM {rows} ORDER BY 1").fetchall()]
 
 
 def _count(con: Connection, relation: str) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 from uuid import uuid4
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyiceberg import types as ice
 from pyiceberg.io.pyarrow import (
@@ -28,9 +29,8 @@ from phlo.iceberg.tables import Connection, local_path
 from phlo.iceberg.types import literal, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    import pyarrow as pa
     from pyiceberg.partitioning import PartitionField
     from pyiceberg.table import Table
 
@@ -90,37 +90,45 @@ class Writer:
         if not rows:
             remove(paths)
             return []
-        return [self._describe(path, partition) for path in paths]
+        return [self._describe(path, partition, pq.read_metadata(path)) for path in paths]
 
-    def write_arrow(self, rows: pa.Table, partition: Record, dictionaries: Sequence[str] = ()) -> list[DataFile]:
-        """Write rows that have the columns of ``schema``, without NaN, into one file; no rows make no file."""
-        if not rows.num_rows:
-            return []
+    def write_arrow(
+        self, rows: Iterable[pa.Table], schema: pa.Schema, partition: Record, dictionaries: Sequence[str] = ()
+    ) -> list[DataFile]:
+        """Write tables of one Arrow schema, without NaN, into one file, one after the other; no rows make no file."""
         folder = _folder(self.table, partition)
         folder.mkdir(parents=True, exist_ok=True)
         path = str(folder / f"{uuid4()}.parquet")
         try:
-            pq.write_table(
-                rows,
-                path,
-                row_group_size=ROW_GROUP,
-                compression="zstd",
-                compression_level=ZSTD_LEVEL,
-                use_dictionary=list(dictionaries),
-                store_schema=False,
-                store_decimal_as_integer=True,
-            )
-        except OSError as error:
+            with (
+                pa.OSFile(path, "wb") as sink,
+                pq.ParquetWriter(
+                    sink,
+                    schema,
+                    compression="zstd",
+                    compression_level=ZSTD_LEVEL,
+                    use_dictionary=list(dictionaries),
+                    store_schema=False,
+                    store_decimal_as_integer=True,
+                ) as file,
+            ):
+                for table in rows:
+                    file.write_table(table, row_group_size=ROW_GROUP)
+        except BaseException as error:
             remove([path])
-            raise WriteFailed(table=".".join(self.table.name()), detail=str(error)) from error
-        return [self._describe(path, partition)]
+            if isinstance(error, OSError):
+                raise WriteFailed(table=".".join(self.table.name()), detail=str(error)) from error
+            raise
+        footer = file.writer.metadata
+        if not footer.num_rows:
+            remove([path])
+            return []
+        return [self._describe(path, partition, footer)]
 
     @cached_property
     def schema(self) -> Schema:
-        """The names in the file: Avro's rules, which other Iceberg readers expect; the ids are what counts."""
-        schema = self.table.schema()
-        fields = zip(schema.fields, sanitize_column_names(schema).fields, strict=True)
-        return Schema(*(ice.NestedField(field.field_id, other.name, field.field_type) for field, other in fields))
+        """The table's columns by their names in the file."""
+        return stored_schema(self.table)
 
     @cached_property
     def select(self) -> str:
@@ -136,8 +144,7 @@ class Writer:
     def _plan(self) -> dict[int, StatisticsCollector]:
         return compute_statistics_plan(self.table.schema(), self.table.properties)
 
-    def _describe(self, path: str, partition: Record) -> DataFile:
-        footer = pq.read_metadata(path)
+    def _describe(self, path: str, partition: Record, footer: pq.FileMetaData) -> DataFile:
         statistics = data_file_statistics_from_parquet_metadata(footer, self._plan, self._ids)
         _drop_partial_bounds(footer, statistics, self._ids)
         return DataFile.from_args(
@@ -152,6 +159,13 @@ class Writer:
             key_metadata=None,
             **statistics.to_serialized_dict(),
         )
+
+
+def stored_schema(table: Table) -> Schema:
+    """The names in files: Avro's rules, which other Iceberg readers expect; the ids are what counts."""
+    schema = table.schema()
+    fields = zip(schema.fields, sanitize_column_names(schema).fields, strict=True)
+    return Schema(*(ice.NestedField(field.field_id, other.name, field.field_type) for field, other in fields))
 
 
 def remove(paths: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, GreaterTha
 from phlo.iceberg.types import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
 
+    import pyarrow as pa
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import FileScanTask, Table
 
@@ -23,30 +25,61 @@ EXACT = 100_000
 """Up to so many distinct values each is looked for; beyond, only the range counts."""
 
 
-def may_hold(con: Connection, table: Table, tasks: Sequence[FileScanTask], keys: Sequence[str]) -> list[FileScanTask]:
-    """Keep the files in which, for every key column, some value of ``batch`` lies within the bounds."""
-    for key in keys:
+@dataclass(frozen=True)
+class BatchKeys:
+    """What the keys of ``batch`` are like, asked for once."""
+
+    rows: int
+    distinct: int
+    """Rows that differ in their keys."""
+    ranges: Mapping[str, KeyRange]
+
+    @classmethod
+    def read(cls, con: Connection, table: Table, keys: Sequence[str]) -> BatchKeys:
+        """Read it off the batch."""
+        names = ", ".join(map(quoted, keys))
+        asked = ", ".join(f"count({quoted(key)}), {_ends(table, key)}" for key in keys)
+        rows, distinct, *found = con.execute(
+            f"SELECT count(*), (SELECT count(*) FROM (SELECT {names} FROM batch GROUP BY ALL)), {asked} FROM batch"
+        ).fetchall()[0]
+        ranges = {
+            key: KeyRange(found[place] < rows, found[place + 1], found[place + 2])
+            for key, place in zip(keys, range(0, len(found), 3), strict=True)
+        }
+        return cls(rows, distinct, ranges)
+
+
+@dataclass(frozen=True)
+class KeyRange:
+    """The values of a key column: whether some are NULL, and the ends of the others, where the type's are compared."""
+
+    nulls: bool
+    low: Any
+    high: Any
+
+
+def may_hold(con: Connection, table: Table, tasks: Sequence[FileScanTask], batch: BatchKeys) -> list[FileScanTask]:
+    """Keep the files in which, for every key column, some value of the batch lies within the bounds."""
+    for key, found in batch.ranges.items():
         field = table.schema().find_field(key)
-        if type(field.field_type) in _COMPARABLE and tasks:
-            wanted = _Wanted.read(con, key, field.field_type)
-            tasks = [task for task in tasks if _holds(task.file, field, wanted)]
+        if type(field.field_type) in _COMPARABLE:
+            ends = _Wanted([found.low, found.high], False, found.nulls)
+            tasks = [task for task in tasks if _holds(task.file, field, ends)]
+            if len(tasks) > 1:
+                each = _Wanted.read(con, key, field.field_type, batch)
+                tasks = [task for task in tasks if _holds(task.file, field, each or ends)]
     return list(tasks)
 
 
-def key_range(con: Connection, table: Table, keys: Sequence[str]) -> BooleanExpression:
-    """Describe the rows with which a merge of ``batch`` conflicts: those whose keys lie within its range."""
+def key_range(table: Table, batch: BatchKeys) -> BooleanExpression:
+    """Describe the rows with which a merge of the batch conflicts: those whose keys lie within its range."""
     at_least: Callable[..., BooleanExpression] = GreaterThanOrEqual
     at_most: Callable[..., BooleanExpression] = LessThanOrEqual
     found: BooleanExpression = AlwaysTrue()
-    for key in keys:
-        if type(table.schema().find_type(key)) not in (ice.IntegerType, ice.LongType, ice.StringType):
-            continue
-        column = quoted(key)
-        low, high, nulls = con.execute(
-            f"SELECT min({column}), max({column}), count(*) > count({column}) FROM batch"
-        ).fetchall()[0]
-        if not nulls:
-            found = And(found, at_least(key, low), at_most(key, high))
+    for key, ends in batch.ranges.items():
+        plain = type(table.schema().find_type(key)) in (ice.IntegerType, ice.LongType, ice.StringType)
+        if plain and not ends.nulls:
+            found = And(found, at_least(key, ends.low), at_most(key, ends.high))
     return found
 
 
@@ -65,31 +98,47 @@ _COMPARABLE: dict[type[ice.IcebergType], str] = {
 class _Wanted:
     """The values that a key column of the batch has: each in order, or the ends of their range."""
 
-    values: list[Any]
+    values: Sequence[Any]
     exact: bool
     nulls: bool
 
     @classmethod
-    def read(cls, con: Connection, key: str, kind: ice.IcebergType) -> _Wanted:
-        """Read them off the batch."""
+    def read(cls, con: Connection, key: str, kind: ice.IcebergType, batch: BatchKeys) -> _Wanted | None:
+        """Read each off the batch; ``None`` where they are too many."""
         value = _COMPARABLE[type(kind)].format(column=quoted(key))
-        distinct, nulls, low, high = con.execute(
-            f"SELECT approx_count_distinct({value}), count(*) > count({value}), min({value}), max({value}) FROM batch"
-        ).fetchall()[0]
-        if distinct > EXACT:
-            return cls([low, high], False, nulls)
-        # One list, not a row for each: 10,000 tuples set off Python's garbage collector, which takes 0.1 s here.
-        ((values,),) = con.execute(
-            f"SELECT list(v ORDER BY v) FROM (SELECT DISTINCT {value} AS v FROM batch WHERE {value} IS NOT NULL)"
-        ).fetchall()
-        return cls(values or [], True, nulls)
+        if batch.distinct > EXACT:
+            counted = con.execute(f"SELECT approx_count_distinct({value}) FROM batch").fetchall()
+            if counted[0][0] > EXACT:
+                return None
+        unique = "" if len(batch.ranges) == 1 and batch.distinct == batch.rows else "DISTINCT"
+        select = f"SELECT {unique} {value} AS v FROM batch WHERE {value} IS NOT NULL ORDER BY v"
+        values = con.sql(select).to_arrow_table()["v"].combine_chunks()
+        return cls(_Values(values), True, batch.ranges[key].nulls)
 
     def within(self, low: Any, high: Any) -> bool:
         """Whether any of them lies between two bounds."""
         if not self.exact:
-            return bool(self.values[0] <= high and low <= self.values[1])
+            return self.values[0] is not None and bool(self.values[0] <= high and low <= self.values[1])
         position = bisect_left(self.values, low)
         return position < len(self.values) and bool(self.values[position] <= high)
+
+
+class _Values(Sequence[Any]):
+    """Values of Arrow's, of which a search in order looks at few: to make all of them Python's takes longer."""
+
+    def __init__(self, values: pa.Array) -> None:
+        self._values = values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._values[place].as_py()
+
+
+def _ends(table: Table, key: str) -> str:
+    value = _COMPARABLE.get(type(table.schema().find_type(key)), "NULL").format(column=quoted(key))
+    return f"min({value}), max({value})"
 
 
 def _holds(file: DataFile, field: ice.NestedField, wanted: _Wanted) -> bool:

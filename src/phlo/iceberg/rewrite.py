@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import FileScanTask, Table
     from pyiceberg.typedef import Record
 
+    from phlo.iceberg.plain_files import PlainFile
     from phlo.iceberg.tables import Connection
 
 SMALL_FILE = 16 * 1024 * 1024
@@ -45,6 +46,8 @@ class Rewriter:
     tasks: Sequence[FileScanTask]
     losing: Sequence[FileScanTask] = ()
     """The files that ``gone`` numbers; in no others a row goes."""
+    held: Sequence[PlainFile] = ()
+    """The same, where their rows are in memory."""
 
     def rewrite(self, touched: Sequence[FileScanTask]) -> Rewrite:
         """Large files are written again one by one; small ones together with the new rows of their partition."""
@@ -60,28 +63,31 @@ class Rewriter:
         folded = self._foldable(touched, set(kept))
         for task in [*folded, *small]:
             kept[task.file.partition].append(task)
-        new = _all_or_none(chain(self._again(large), self._together(kept, pool, fresh)))
+        small_files = self._small_files(pool, fresh) if large or any(kept.values()) else None
+        new = _all_or_none(chain(self._again(large, small_files), self._together(kept, pool, small_files)))
         return Rewrite([task.file for task in [*touched, *folded]], new)
 
-    def _again(self, tasks: Sequence[FileScanTask]) -> Iterator[list[DataFile]]:
+    def _again(self, tasks: Sequence[FileScanTask], through: SmallFiles | None) -> Iterator[list[DataFile]]:
         for task in tasks:
-            yield self._writer.write(self._survivors([task]), task.file.partition)
+            partition = task.file.partition
+            written = through.write([task], self._places([task]), partition, again=True) if through else None
+            yield self._writer.write(self._survivors([task]), partition) if written is None else written
 
     def _together(
-        self, kept: Mapping[Record, Sequence[FileScanTask]], pool: str, fresh: Mapping[Record, int]
+        self, kept: Mapping[Record, Sequence[FileScanTask]], pool: str, through: SmallFiles | None
     ) -> Iterator[list[DataFile]]:
         """Write each partition's new rows with what stays of some of its files."""
-        small = None
-        if any(kept.values()):
-            order = [*self._partitioning.expressions, self._columns.rowid]
-            small = SmallFiles.of(self._writer, pool, order, fresh, losing=bool(self.losing))
         for partition, tasks in kept.items():
-            written = small.write(tasks, self._places(tasks), partition) if small else None
+            written = through.write(tasks, self._places(tasks), partition) if through else None
             if written is None:
                 rows = f"SELECT {self._columns.select} FROM {pool} WHERE {self._partitioning.condition(partition)}"
                 select = f"{self._survivors(tasks)} UNION ALL {rows}" if tasks else rows
                 written = self._writer.write(select, partition)
             yield written
+
+    def _small_files(self, pool: str, fresh: Mapping[Record, int]) -> SmallFiles | None:
+        order = [*self._partitioning.expressions, self._columns.rowid]
+        return SmallFiles.of(self._writer, pool, order, fresh, losing=bool(self.losing), held=self.held)
 
     @cached_property
     def _writer(self) -> Writer:
