@@ -154,6 +154,21 @@ def test_a_command_that_was_killed_is_shown_as_failed(floor: Floor, reader: Show
     assert "Its process ended before the run did" in floor.failure(run)
 
 
+def test_a_command_that_was_killed_long_ago_began_and_ended_then(floor: Floor, reader: Shown) -> None:
+    with command(floor) as kept:
+        began = json.loads(kept.file.read_text().splitlines()[0])
+        kept.live = False
+    times = ["2024-01-20T14:30:22+00:00", "2024-01-20T14:31:00+00:00"]
+    lines = [{**began, "pid": 2**22 + 1}, {"event": "log", "level": "INFO", "message": "on its way"}]
+    kept.file.write_text("".join(json.dumps({**line, "at": at}) + "\n" for line, at in zip(lines, times, strict=True)))
+    reader.read()
+    (record,) = floor.instance.get_run_records()
+    assert record.dagster_run.status is DagsterRunStatus.FAILURE
+    moments = [dt.datetime.fromisoformat(at) for at in times]
+    assert [record.start_time, record.end_time] == [moment.timestamp() for moment in moments]
+    assert record.create_timestamp == moments[0]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("publishes", [False, True])
 def test_a_command_that_is_called_off_is_told_once_and_what_it_published_all_the_same_counts(
@@ -223,10 +238,12 @@ def test_a_journal_of_another_version_and_a_table_that_is_gone_keep_nothing_else
         {"at": began["at"], "event": "check", "table": "raw.readings"},
     ]
     file.with_name("20200101-000000-0000.jsonl").write_text("\n".join(map(json.dumps, foreign)))
+    file.with_name("20200102-000000-0000.jsonl").mkdir()  # nothing that can be opened
     shutil.rmtree(floor.lake.project.state / "warehouse")
     assert reader.read() == 1
     assert [text.split(":")[1] for text in reader.warnings] == [
-        " the journal `20200101-000000-0000.jsonl` can not be read"
+        " the journal `20200101-000000-0000.jsonl` can not be read",
+        " the journal `20200102-000000-0000.jsonl` can not be read",
     ]
     assert floor.materialized("readings") == {DAY}
     assert reader.read() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
 import re
@@ -19,9 +20,12 @@ from floor import DAY, floor_of, rows, write_checks, write_waiting
 from server_process import PATIENCE, PLATFORM, dagsters_own, served
 from tests.faults.test_full_disk import fill, small_disk  # noqa: F401  # a fixture
 
+from phlo.declarations import SilentReporter
+from phlo.journal import journal
 from phlo.orchestration import recording
 from phlo.orchestration.recording import RECORDER, is_recorded, recorded
 from phlo.orchestration.tags import BY_TAG, RUN_TAG
+from phlo.pipeline import new_run_id
 from phlo.profiles import open_lake
 from phlo.project import Workflows
 
@@ -33,6 +37,11 @@ if TYPE_CHECKING:
     from tests.conftest import Shop
 
 ON = {"PHLO_RECORD_COMMANDS": "true"}
+LOUD = """
+from dagster._core.launcher import DefaultRunLauncher as Launcher
+
+print("imported")
+"""
 TERMINATE = "mutation Stop($run: String!) { terminateRun(runId: $run) { __typename } }"
 ENDED = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
 
@@ -95,17 +104,30 @@ def test_a_command_whose_recorder_died_is_settled_by_the_next_command(shop: Shop
         for pid in (*recorders(shop.root), command.pid):  # as when the power goes
             os.kill(pid, signal.SIGKILL)
         command.wait(PATIENCE)
+        strange = floor.create("events", tags={BY_TAG: "cli"}, status=DagsterRunStatus.STARTED)  # it names no journal
         shop.run("materialize", "events", "--partition", DAY, **ON)
-        found = {each.run_id: each.status for each in floor.runs}
+        found = {each.run_id: each.status for each in floor.runs if each.run_id != strange.run_id}
         assert found.pop(run.run_id) is DagsterRunStatus.FAILURE
         assert list(found.values()) == [DagsterRunStatus.SUCCESS]
 
 
 @pytest.mark.slow
-def test_a_command_that_fails_its_checks_is_failed_with_their_results_and_no_partition(shop: Shop) -> None:
+def test_a_command_that_fails_its_checks_says_so_at_once_and_is_failed_with_their_results_and_no_partition(
+    shop: Shop,
+) -> None:
     shop.deliver(DAY, [{"id": 5, "value": None}])
     write_checks(shop.root)
-    shop.run("materialize", "readings", "--partition", DAY, code=1, **ON)
+    folder = open_lake(shop.root).project.state / "dagster"
+    folder.mkdir(parents=True)
+    with (folder / "journals.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # so that nothing can be recorded
+        command = shop.start("materialize", "readings", "--partition", DAY, **ON)
+        assert command.stderr is not None
+        while not command.stderr.readline().startswith("hint: "):
+            assert command.poll() is None
+        assert command.poll() is None  # it waits
+    assert command.wait(PATIENCE) == 1
+    command.communicate()
     with floor_of(shop) as floor:
         run = only(floor.instance, *ENDED)
         assert run.status is DagsterRunStatus.FAILURE
@@ -128,10 +150,15 @@ def test_a_backfill_is_a_run_for_each_chunk_and_each_day_counts_once(shop: Shop)
 
 
 @pytest.mark.slow
-def test_rows_that_are_replayed_are_a_run_too(shop: Shop) -> None:
+def test_rows_that_are_replayed_are_a_run_too_and_what_a_class_of_the_settings_prints_is_no_warning(shop: Shop) -> None:
+    (shop.root.parent / "loud.py").write_text(LOUD)
+    (shop.root / ".phlo").mkdir()
+    (shop.root / ".phlo" / "dagster.yaml").write_text("run_launcher: {module: loud, class: Launcher}\n")
     shop.deliver(DAY, rows(1))
-    shop.run("materialize", "readings", "--partition", DAY, **ON)
-    shop.run("rejected", "replay", "readings", **ON)
+    loud = {"PYTHONPATH": str(shop.root.parent)}
+    assert "warning" not in shop.run("materialize", "readings", "--partition", DAY, **ON, **loud).stderr
+    shop.run("rejected", "replay", "readings", **ON, **loud)
+    (shop.root / ".phlo" / "dagster.yaml").unlink()
     with floor_of(shop) as floor:
         assert [run.status for run in floor.runs] == [DagsterRunStatus.SUCCESS] * 2
 
@@ -244,10 +271,14 @@ def test_a_recorder_that_does_not_end_is_waited_for_no_longer_than_it_may_take(
     said: list[str] = []
     with recorded(open_lake(floor.shop.root).project, said.append) as begun:
         begun.begin(floor.lake)
+    assert said == []  # it failed before it began a run: there is nothing to wait for
+    with recorded(open_lake(floor.shop.root).project, said.append) as begun:
+        begun.begin(floor.lake)
+        ran(floor)
     assert [text.partition(";")[0] for text in said] == [
         "warning: the run was not recorded in Dagster: it took longer than 0 s"
     ]
-    assert recorders(Path.cwd(), os.getpid()) == []
+    wait_for(lambda: recorders(Path.cwd(), os.getpid()) == [])  # the first ends by itself
 
 
 @pytest.mark.slow
@@ -260,6 +291,7 @@ def test_a_process_that_a_command_forks_and_leaves_behind_is_not_waited_for(
     try:
         with recorded(open_lake(floor.shop.root).project, said.append) as begun:
             begun.begin(floor.lake)
+            ran(floor)
             left.start()
         assert left.is_alive()
     finally:
@@ -279,11 +311,16 @@ def test_a_project_of_any_size_is_told_without_waiting_and_what_can_not_be_told_
     with recorded(lake.project, said.append) as begun:
         begun.begin(lake)
         assert begun.telling is not None and begun.telling.is_alive()  # it fills the pipe, and nobody waits
+        ran(floor)
     assert said == []
     many["t1"] = replace(many["t1"], group=type("Text", (str,), {})("a class of its own"))
     with recorded(lake.project, said.append) as begun:
         begun.begin(lake)
     assert len(said) == 1 and "PicklingError" in said[0]
+    del many["t1"]
+    with recorded(lake.project, said.append) as begun:
+        begun.begin(lake)  # and fails before it began a run, and before it has told all
+    assert len(said) == 1
     assert recorders(Path.cwd(), os.getpid()) == []
 
 
@@ -322,6 +359,14 @@ def only(instance: DagsterInstance, *statuses: DagsterRunStatus) -> DagsterRun:
     wait_for(lambda: [run.status in statuses for run in instance.get_runs()] == [True])
     (run,) = instance.get_runs()
     return run
+
+
+def ran(floor: Floor) -> None:
+    """Do in this process what a command does: a run of it begins and ends."""
+    with journal(
+        floor.lake.project.state, new_run_id(), SilentReporter(), selection="events", partitions=[], tables=[]
+    ):
+        pass
 
 
 def upkeep_ticked(home: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
-from phlo.orchestration.storage import FastEventLog
+from phlo.orchestration.storage import FastEventLog, draft_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +30,24 @@ def test_a_runs_file_is_as_dagster_makes_it_and_one_of_dagsters_own_is_read(tmp_
     assert not list(tmp_path.rglob("*.draft*"))
     for each in (fast, again):
         each.dispose()
+
+
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_on_a_disk_without_hard_links_a_file_does_not_take_the_place_of_one_that_another_process_made_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: bool
+) -> None:
+    file = tmp_path / "one.db"
+
+    def refused(*_: object) -> None:
+        if meanwhile:
+            file.write_text("theirs")
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    with draft_of(file) as draft:
+        draft.write_text("ours")
+    assert file.read_text() == ("theirs" if meanwhile else "ours")
+    assert not list(tmp_path.glob("*.draft"))
 
 
 def inside(file: Path) -> tuple[object, ...]:

@@ -11,8 +11,9 @@ import re
 import signal
 import sys
 import time
+from contextlib import ExitStack, suppress
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -101,9 +102,18 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     # What Python needed to come here was CPU; when the process began would count a script that became this command.
     began = time.monotonic() - (time.process_time() if arguments is None else 0)
+    code = TERMINATED
+    # What a command waits for at its end it waits for after everything was said; whoever does not like that stops it.
+    with suppress(KeyboardInterrupt, Terminated), ExitStack() as ending:
+        code = _called(arguments, {"began": began, "ending": ending})
+    sys.exit(code)
+
+
+def _called(arguments: list[str] | None, given: dict[str, Any]) -> int:
+    """Call the command, say what went wrong, and return the exit code."""
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     try:
-        code = phlo.main(args=arguments, prog_name="phlo", standalone_mode=False, obj={"began": began})
+        code = phlo.main(args=arguments, prog_name="phlo", standalone_mode=False, obj=given)
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except click.Abort:
@@ -129,7 +139,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         if debug:
             raise
         code = _tell(_unforeseen(error))
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
 def _tell(error: PhloError) -> int:

@@ -8,7 +8,7 @@ import click
 
 from phlo.cli.behind import changed_by, tell_behind
 from phlo.cli.catalog import state, state_options
-from phlo.cli.render import ConsoleReporter, current_lake, dump, plural, say, table
+from phlo.cli.render import ConsoleReporter, current_lake, dump, plural, say, table, until_the_end
 
 if TYPE_CHECKING:
     from phlo.inspect import RejectedRow, RejectedTable
@@ -79,20 +79,20 @@ def replay(name: str, partition: str | None, no_wait: bool, as_json: bool) -> No
 
     day = parse_partition(partition) if partition else None
     lake = current_lake()
-    with recorded(lake.project, say) as recording:
-        recording.begin(lake)
-        done = replay_rejected(lake, name, ConsoleReporter(), partition=day, wait=not no_wait)
-        for each in done.replayed:
-            if as_json:
-                click.echo(dump(each))
-            elif not each.rows:
-                say(f"{each.table} has no rejected rows{f' on {day}' if day else ''}.")
-            else:
-                click.echo("\n".join(told(each)))
-        published = done.run.published
-        if published and published.changes and not as_json:
-            click.echo(f"Published {plural(len(published.changes), 'table')} as publish {published.seq}.")
-            tell_behind(lake, changed_by(published))
+    recording = until_the_end(recorded(lake.project, say))
+    recording.begin(lake)
+    done = replay_rejected(lake, name, ConsoleReporter(), partition=day, wait=not no_wait)
+    for each in done.replayed:
+        if as_json:
+            click.echo(dump(each))
+        elif not each.rows:
+            say(f"{each.table} has no rejected rows{f' on {day}' if day else ''}.")
+        else:
+            click.echo("\n".join(told(each)))
+    published = done.run.published
+    if published and published.changes and not as_json:
+        click.echo(f"Published {plural(len(published.changes), 'table')} as publish {published.seq}.")
+        tell_behind(lake, changed_by(published))
 
 
 def _print_rejected(rows: list[RejectedRow], *, more: bool) -> None:

@@ -9,16 +9,19 @@ import json
 import math
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager, ExitStack
 
     from phlo.profiles import Lake
     from phlo.project import Project
 
+
+Entered = TypeVar("Entered")
 
 FEW = 10
 """Parts of a task below which plain lines of progress say nothing that its steps do not."""
@@ -56,6 +59,12 @@ def elapsed() -> float:
     """How long the command has been going in seconds, start-up and all: what a watch says."""
     began: float = click.get_current_context().find_root().obj["began"]
     return time.monotonic() - began
+
+
+def until_the_end(context: AbstractContextManager[Entered]) -> Entered:
+    """Enter a context that is left when the command has said everything, also the error that ended it."""
+    ending: ExitStack = click.get_current_context().find_root().obj["ending"]
+    return ending.enter_context(context)
 
 
 def say(message: str) -> None:

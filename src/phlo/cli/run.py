@@ -10,7 +10,7 @@ import click
 
 from phlo.cli.behind import changed_by, tell_behind
 from phlo.cli.outcome import failure_shown, record, show_run
-from phlo.cli.render import ConsoleReporter, current_lake, dump, elapsed, plural, say, table
+from phlo.cli.render import ConsoleReporter, current_lake, dump, elapsed, plural, say, table, until_the_end
 from phlo.declarations import parse_partition, today
 from phlo.orchestration.recording import recorded
 
@@ -93,32 +93,32 @@ def backfill(
     for day in filter(None, (start_date, end_date)):
         parse_partition(day)  # a typing error is said before the project is read
     lake = current_lake(writing=not dry_run)
-    with recorded(lake.project, say, off=dry_run) as recording:
-        failed = _show_import_failures(lake)
-        plan = make_plan(lake, assets)
-        whole = replace(plan, partitions=_range(lake, plan, start_date, end_date))
-        work = plan_backfill(lake, whole, force=force, chunk=chunk)
-        _say_what_is_there(work)
-        if dry_run:
-            _show_plans(work.chunks, as_json)
-            return
-        if not work.chunks:
-            click.echo(dump([]) if as_json else "Nothing to do: main has every one of these days.")
-            _end(lake, "", {each.table for each in plan.ingestions}, failed, quiet=as_json)
-        _warn_of_the_future(work.days)
-        say(f"⚡ Backfilling {' '.join(assets)}: {plural(len(work.days), 'day')}...")
-        recording.begin(lake)
-        done = []
-        with _alerts_checked(lake), failure_shown():
-            for each in run_backfill(lake, work, ConsoleReporter(), wait=not no_wait, parallel=parallel):
-                done.append(each)
-                if not as_json:
-                    show_run(each, each.seconds if len(work.chunks) > 1 else elapsed())
-        if as_json:
-            click.echo(dump([record(each) for each in done]))
-        elif len(done) > 1:
-            click.echo(f"{plural(len(done), 'publish')}, {elapsed():.1f} s in all.")
-        _end(lake, f"backfilled {' '.join(assets)}", changed_by(*(e.published for e in done)), failed, quiet=as_json)
+    recording = until_the_end(recorded(lake.project, say, off=dry_run))
+    failed = _show_import_failures(lake)
+    plan = make_plan(lake, assets)
+    whole = replace(plan, partitions=_range(lake, plan, start_date, end_date))
+    work = plan_backfill(lake, whole, force=force, chunk=chunk)
+    _say_what_is_there(work)
+    if dry_run:
+        _show_plans(work.chunks, as_json)
+        return
+    if not work.chunks:
+        click.echo(dump([]) if as_json else "Nothing to do: main has every one of these days.")
+        _end(lake, "", {each.table for each in plan.ingestions}, failed, quiet=as_json)
+    _warn_of_the_future(work.days)
+    say(f"⚡ Backfilling {' '.join(assets)}: {plural(len(work.days), 'day')}...")
+    recording.begin(lake)
+    done = []
+    with _alerts_checked(lake), failure_shown():
+        for each in run_backfill(lake, work, ConsoleReporter(), wait=not no_wait, parallel=parallel):
+            done.append(each)
+            if not as_json:
+                show_run(each, each.seconds if len(work.chunks) > 1 else elapsed())
+    if as_json:
+        click.echo(dump([record(each) for each in done]))
+    elif len(done) > 1:
+        click.echo(f"{plural(len(done), 'publish')}, {elapsed():.1f} s in all.")
+    _end(lake, f"backfilled {' '.join(assets)}", changed_by(*(e.published for e in done)), failed, quiet=as_json)
 
 
 def _say_what_is_there(work: Backfill) -> None:
@@ -144,27 +144,27 @@ def _run(
 
     days = [parse_partition(partition)] if partition else []
     lake = current_lake(writing=not dry_run)
-    with recorded(lake.project, say, off=dry_run) as recording:
-        failed = _show_import_failures(lake)
-        plan = select_plan(lake, select, exclude, days) if select or exclude else make_plan(lake, assets, days)
-        name = " ".join(assets or select) or lake.project.name
-        if not plan.loads and not plan.models:
-            say(NO_WORKFLOW_IMPORTS if failed else NO_WORKFLOWS)
-            click.get_current_context().exit(1 if failed else 0)
-        if dry_run:
-            _show_plans([plan], as_json)
-            return
-        if any(ingestion.partitioned for ingestion in plan.ingestions):
-            _warn_of_the_future(plan.partitions)
-        say(f"⚡ Materializing {name}...")
-        recording.begin(lake)
-        with _alerts_checked(lake), failure_shown():
-            done = execute(lake, plan, ConsoleReporter(), wait=not no_wait, parallel=parallel)
-        if as_json:
-            click.echo(dump(record(done)))
-        else:
-            show_run(done, elapsed())
-        _end(lake, f"materialized {name}", changed_by(done.published), failed, quiet=as_json)
+    recording = until_the_end(recorded(lake.project, say, off=dry_run))
+    failed = _show_import_failures(lake)
+    plan = select_plan(lake, select, exclude, days) if select or exclude else make_plan(lake, assets, days)
+    name = " ".join(assets or select) or lake.project.name
+    if not plan.loads and not plan.models:
+        say(NO_WORKFLOW_IMPORTS if failed else NO_WORKFLOWS)
+        click.get_current_context().exit(1 if failed else 0)
+    if dry_run:
+        _show_plans([plan], as_json)
+        return
+    if any(ingestion.partitioned for ingestion in plan.ingestions):
+        _warn_of_the_future(plan.partitions)
+    say(f"⚡ Materializing {name}...")
+    recording.begin(lake)
+    with _alerts_checked(lake), failure_shown():
+        done = execute(lake, plan, ConsoleReporter(), wait=not no_wait, parallel=parallel)
+    if as_json:
+        click.echo(dump(record(done)))
+    else:
+        show_run(done, elapsed())
+    _end(lake, f"materialized {name}", changed_by(done.published), failed, quiet=as_json)
 
 
 def _end(lake: Lake, done: str, changed: set[str], failed: bool, *, quiet: bool) -> None:

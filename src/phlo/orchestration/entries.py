@@ -48,9 +48,12 @@ _entry: Callable[..., EventLogEntry] = EventLogEntry  # its constructor has no t
 
 
 def of_run(
-    lake: Lake, run: DagsterRun, record: RunRecord, done: int, known: Collection[AssetCheckKey]
+    lake: Lake, run: DagsterRun, record: RunRecord, done: int, known: Collection[AssetCheckKey], died: dt.datetime
 ) -> Iterator[list[EventLogEntry]]:
-    """Make the events of a run's lines from ``done`` on, in batches; the last when the run is over."""
+    """Make the events of a run's lines from ``done`` on, in batches; the last when the run is over.
+
+    ``died`` is when one ended that could not say so itself.
+    """
     for line in record.lines[done:]:
         at = dt.datetime.fromisoformat(line["at"]).timestamp()
         if line["event"] == "began":
@@ -60,7 +63,7 @@ def of_run(
         elif (told := _check(line, known) or _test(line, known)) is not None:
             yield [_event(run, at, DagsterEventType.ASSET_CHECK_EVALUATION, line["message"], told)]
     if record.status != "running":
-        at = (record.ended or dt.datetime.now(dt.UTC)).timestamp()
+        at = (record.ended or died).timestamp()
         published = _own_publish(lake, record)
         if published is not None:
             yield from _published(lake, run, at, record, published)

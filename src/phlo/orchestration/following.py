@@ -93,8 +93,8 @@ def _views(lake: Lake, told: Told, stack: ExitStack, say: Say) -> list[View]:
                 stack.enter_context(instance)
                 reader = Reader(lake, takes=is_ours, since=told.since)
                 code = partial(repository.code, None if opened is open_instance else instance)
-                reader.settle(instance, code, say)
                 found.append(View(reader, instance, code, say))
+                reader.settle(instance, code, say)
         except Exception as error:  # noqa: BLE001  its settings or its storage are wrong: said, and left to a server
             say(f"{type(error).__name__}: {error}")
     return found

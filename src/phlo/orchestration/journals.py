@@ -7,13 +7,12 @@ and readers take turns.
 
 from __future__ import annotations
 
+import datetime as dt
 import fcntl
-import os
-import signal
 import time
 import uuid
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -34,6 +33,7 @@ from phlo.orchestration.tags import (
     executed_by,
     is_alive,
     marked,
+    stop,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 RUN_START, RUN_SUCCESS = DagsterEventType.RUN_START, DagsterEventType.RUN_SUCCESS
 STOPPED = (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED)
+UNREADABLE = (KeyError, TypeError, ValueError, PermissionError, IsADirectoryError)
 BEGUN = "+"
 """Follows the number of lines while more are being stored: a reader that sees it knows that another was killed."""
 
@@ -91,7 +92,7 @@ class Reader:
     def settle(self, instance: DagsterInstance, code: Callable[[], Code], say: Callable[[str], None]) -> None:
         """Read how those ended that work by the instance's account, and whose process is gone."""
         working = instance.get_runs(RunsFilter(statuses=WORKING, tags={BY_TAG: "cli"}))
-        dead = [run for run in working if not is_alive(run)]
+        dead = [run for run in working if not is_alive(run) and RUN_TAG in run.tags]
         for run in dead:
             with self._alone():
                 self._look(self._folder / f"{run.tags[RUN_TAG]}.jsonl", instance, code, say)
@@ -127,7 +128,7 @@ class Reader:
                 self._leave(file)
                 return False
             told = record is not None and self._show(record, instance, code)
-        except (KeyError, TypeError, ValueError) as error:  # of another version, or damaged: the others are shown
+        except UNREADABLE as error:  # of another version, damaged, or another user's: the others are shown
             say(f"warning: the journal `{file.name}` can not be read: {type(error).__name__}: {error}")
             self._leave(file)
             return False
@@ -148,7 +149,7 @@ class Reader:
         run = instance.get_run_by_id(run_id)
         over = record.status != "running"
         if run is not None and not over:
-            _stop_if_told(run, record, instance)
+            _stop_if_told(run, instance)
         if run is not None and _lines(run) == len(record.lines) and (run.is_finished or not over):
             return False
         code = find()
@@ -156,7 +157,9 @@ class Reader:
             run = self._make(record, run_id, instance, code)
         known, done = self._stored(run, instance), _lines(run)
         instance.add_run_tags(run_id, {LINES_TAG: f"{done}{BEGUN}"})
-        for events in entries.of_run(self.lake, run, record, 0 if known else done, code.checks):
+        # One that died under this reader's eyes did so just now; of another its last line is the latest that is known.
+        died = dt.datetime.now(dt.UTC) if run_id in self.begun else dt.datetime.fromisoformat(record.lines[-1]["at"])
+        for events in entries.of_run(self.lake, run, record, 0 if known else done, code.checks, died):
             self._store(instance, [event for event in _without(events, known) if _changes(run, event)])
         instance.add_run_tags(run_id, {LINES_TAG: str(len(record.lines))})
         self.begun.add(run_id)
@@ -192,12 +195,11 @@ def _lines(run: DagsterRun) -> int:
     return int(run.tags.get(LINES_TAG, "0").removesuffix(BEGUN))
 
 
-def _stop_if_told(run: DagsterRun, record: RunRecord, instance: DagsterInstance) -> None:
+def _stop_if_told(run: DagsterRun, instance: DagsterInstance) -> None:
     """Pass *Terminate* on to the command, where the launcher of the instance knows of no process."""
-    if run.status in STOPPED and run.tags.get(STOP_TAG) != run.run_id and is_alive(run):
+    if run.status in STOPPED and run.tags.get(STOP_TAG) != run.run_id:
         instance.add_run_tags(run.run_id, {STOP_TAG: run.run_id})
-        with suppress(ProcessLookupError):
-            os.kill(record.pid, signal.SIGTERM)
+        stop(instance, run)
 
 
 def _changes(run: DagsterRun, event: EventLogEntry) -> bool:

@@ -6,7 +6,6 @@ read off its tags, for webserver and queue hold instances of their own, and a se
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
 from dagster._serdes import ConfigurableClass
 
-from phlo.orchestration.tags import PID_TAG, STOP_TAG, executed_by, is_alive
+from phlo.orchestration.tags import STOP_TAG, executed_by, is_alive, stop
 
 if TYPE_CHECKING:
     from dagster import DagsterRun
@@ -75,10 +74,7 @@ class ProcessLauncher(RunLauncher, ConfigurableClass):
             return False
         self._instance.add_run_tags(run_id, {STOP_TAG: run_id})
         self._instance.report_run_canceling(run)
-        if not is_alive(run):
-            return False
-        os.kill(int(run.tags[PID_TAG]), signal.SIGTERM)
-        return True
+        return stop(self._instance, run)
 
     @property
     def supports_check_run_worker_health(self) -> bool:

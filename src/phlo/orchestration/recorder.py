@@ -2,7 +2,7 @@
 
 It imports Dagster while the command imports what it needs, is told what the project declares, and then follows the
 command's journals. Its standard input ends when the command is over, or was killed; a line on its standard output says
-what went wrong.
+what went wrong; whatever else is printed, by a library or a class of the project's settings, goes nowhere.
 """
 
 from __future__ import annotations
@@ -12,20 +12,30 @@ import os
 import pickle
 import select
 import sys
+from contextlib import suppress
+
+NEWLINE = "\n"
 
 
 def main() -> int:
     """Record one command's runs."""
     gc.disable()  # imports leave no garbage
-    parent = os.getppid()
+    parent, voice = os.getppid(), os.dup(1)
+    os.dup2(2, 1)
+
+    def say(message: str) -> None:
+        """Tell the command, which shows the first line of what it is told."""
+        with suppress(BrokenPipeError):  # it was killed
+            os.write(voice, f"{message.partition(NEWLINE)[0].removeprefix('warning: ')}{NEWLINE}".encode())
+
     try:
         from phlo.orchestration.following import follow
 
-        follow(pickle.load(sys.stdin.buffer), lambda seconds: _is_over(parent, seconds), _say)
+        follow(pickle.load(sys.stdin.buffer), lambda seconds: _is_over(parent, seconds), say)
     except EOFError:  # there was nothing to run
         return 0
     except Exception as error:  # noqa: BLE001  a full disk, another Dagster: a line of warning, and never the run's end
-        _say(f"{type(error).__name__}: {error}")
+        say(f"{type(error).__name__}: {error}")
         return 1
     return 0
 
@@ -33,11 +43,6 @@ def main() -> int:
 def _is_over(parent: int, seconds: float) -> bool:
     """Wait so long for the command's end; a process that it left behind may hold the pipe open."""
     return bool(select.select([sys.stdin.fileno()], [], [], seconds)[0]) or os.getppid() != parent
-
-
-def _say(message: str) -> None:
-    """Tell the command, which shows the first line of what it is told."""
-    print(message.partition("\n")[0].removeprefix("warning: "), flush=True)  # noqa: T201  it is how the two talk
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from phlo import journal
 from phlo.declarations import check_name
 from phlo.orchestration.seen import is_read, is_seen
 from phlo.processes import process
@@ -99,6 +100,9 @@ class Recording:
         if self.told is None:
             self._discard()
             return
+        if not _has_begun(self.project, self.told.since):
+            self._let_go()
+            return
         try:
             if self.beside is None and not is_seen(self.project, time.time_ns(), SERVER_PATIENCE):
                 self._start()
@@ -160,6 +164,13 @@ class Recording:
         if said or code:
             self._warn(said or f"its process ended with {code}")
 
+    def _let_go(self) -> None:
+        """Have it end by itself: there is nothing to record, and so nothing to wait for."""
+        if self.telling is not None and self.telling.is_alive():  # which holds the pipe
+            self._discard()
+        elif self.beside is not None:
+            self._close()
+
     def _close(self) -> None:
         assert self.beside is not None and self.beside.stdin is not None, "it was started with a pipe"
         with suppress(OSError):  # it ended before it had read all
@@ -174,6 +185,12 @@ class Recording:
 
     def _warn(self, why: str) -> None:
         self.say(f"warning: the run was not recorded in Dagster: {why}; `phlo dev` reads it from its journal")
+
+
+def _has_begun(project: Project, since: str) -> bool:
+    """Whether there is a journal that a command may have begun; what fails before that writes none."""
+    folder = project.state / journal.FOLDER
+    return folder.is_dir() and any(file.name >= since for file in folder.iterdir())
 
 
 def _forget_after_fork(beside: subprocess.Popen[bytes]) -> None:

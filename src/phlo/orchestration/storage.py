@@ -6,6 +6,7 @@ the record of processes; the catalog, which is the record of the data, stays at 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sqlite3
@@ -102,12 +103,12 @@ class FastEventLog(SqliteEventLogStorage):
         """
         blank = Path(self._base_dir).with_name(f"blank-{dagster_version}.db")
         if not blank.exists():
-            with _draft(blank) as draft:
+            with draft_of(blank) as draft:
                 engine = fast_engine(f"sqlite:///{draft}")
                 self._initdb(engine)
                 engine.dispose()  # the last connection takes what it wrote into the file
         if not file.exists():
-            with _draft(file) as draft:
+            with draft_of(file) as draft:
                 shutil.copyfile(blank, draft)
         return _revision(file) == _revision(blank)
 
@@ -151,7 +152,7 @@ class FastSqliteStorage(DagsterSqliteStorage):
 
 
 @contextmanager
-def _draft(file: Path) -> Iterator[Path]:
+def draft_of(file: Path) -> Iterator[Path]:
     """Write a file whole: it appears when the block ends, unless another process was quicker."""
     draft = file.with_name(f"{file.name}.{uuid.uuid4().hex}.draft")
     try:
@@ -160,8 +161,11 @@ def _draft(file: Path) -> Iterator[Path]:
             os.link(draft, file)
         except FileExistsError:
             pass
-        except OSError:  # a disk that knows no links
-            draft.replace(file)
+        except OSError:  # a disk that knows no links, where a file must not take the place of one that is written to
+            with file.with_name("making.lock").open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not file.exists():
+                    draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)
 

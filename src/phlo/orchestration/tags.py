@@ -5,6 +5,8 @@ A re-execution and an automatic retry inherit the tags of their parent, so each 
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import TYPE_CHECKING
 
 from phlo.processes import process
@@ -12,7 +14,7 @@ from phlo.processes import process
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dagster import DagsterRun
+    from dagster import DagsterInstance, DagsterRun
 
 RUN_TAG = "phlo/run"
 """The id of the pipeline's run, and so the name of its ref, on the Dagster run."""
@@ -63,3 +65,17 @@ def is_alive(run: DagsterRun) -> bool:
     """Whether the process of a run is there, and still the one that the run was started in."""
     pid = run.tags.get(PID_TAG, "")
     return pid.isdigit() and executed_by(run.run_id, int(pid))[PROCESS_TAG] == run.tags.get(PROCESS_TAG)
+
+
+def stop(instance: DagsterInstance, run: DagsterRun) -> bool:
+    """Ask the process of a run to end; false when it is gone, or another user's, which the run's log says."""
+    if not is_alive(run):
+        return False
+    try:
+        os.kill(int(run.tags[PID_TAG]), signal.SIGTERM)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        instance.report_engine_event(f"Process {run.tags[PID_TAG]} is another user's, and was not stopped.", run)
+        return False
+    return True
