@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import struct
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Act = tuple[str, ...] | Callable[[Path], None]
 
@@ -97,14 +98,19 @@ def age(root: Path, days: int = 2) -> None:
     seconds = days * 86400
     state = root / ".phlo" / "state"
     if (state / "catalog.db").exists():
-        with closing(sqlite3.connect(state / "catalog.db", isolation_level=None)) as database:
-            for table, column in (("phlo_publishes", "at_utc"), ("phlo_refs", "created_at")):
+        with closing(sqlite3.connect(state / "catalog.db", timeout=0, isolation_level=None)) as database:
+            for table, column in (("phlo_publishes", "at_utc"), ("phlo_refs", "created_at"), ("phlo_leases", "since")):
                 shifted = f"strftime('%Y-%m-%dT%H:%M:%f', {column}, '-{seconds} seconds') || '000+00:00'"
                 database.execute(f"UPDATE {table} SET {column} = {shifted}")
     then = time.time() - seconds
     for path in state.rglob("*"):
-        if path.is_file():
-            os.utime(path, (then, then))
+        os.utime(path, (then, then))
+
+
+def take_less(root: Path) -> None:
+    """Let the schema take what it refused."""
+    file = root / "workflows/ingestion/shop.py"
+    file.write_text(file.read_text().replace("ge=0", "ge=-5"))
 
 
 @dataclass(frozen=True)
@@ -153,5 +159,70 @@ SCENARIOS = {
         ("ref", "publish", "{ref}", "--force", "--yes"), (*load(1), deliver(1, 1, extra=91), *load(1)),
         once=("history",), names_the_dead=False,
     ),
+    "replay": Scenario(
+        ("rejected", "replay", "readings"),
+        (deliver(1, 1, extra=-1), *load(1), deliver(2, 0, extra=-1), *load(2), take_less),
+    ),
     "undo": Scenario(("undo", "--yes"), (*load(1), deliver(1, 1), *load(1)), once=("history",), names_the_dead=False),
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A command, and what happens while it goes on."""
+
+    first: Scenario
+    second: tuple[str, ...] = ()
+    """Another command; none: only the change happens."""
+    settings: tuple[tuple[str, str], ...] = ()
+    """Of the environment, for the second alone."""
+    change: Callable[[Path], None] | None = None
+    """What happens before the second begins."""
+
+
+def time_passes(root: Path) -> None:
+    """Age what there is, unless somebody writes it at this moment."""
+    with suppress(sqlite3.OperationalError):
+        age(root)
+
+
+CLOCK = "JUMPING_CLOCK"
+"""The variable of the environment that names the file in which ``clock.c``, loaded before all else, finds its jump."""
+
+
+def set_clock(seconds: int) -> None:
+    """Set the clock of all the processes of a sweep to so much from now."""
+    if CLOCK in os.environ:
+        with Path(os.environ[CLOCK]).open("r+b") as file:  # never empty, it is mapped
+            file.write(struct.pack("q", seconds))
+
+
+def jump(days: int) -> Callable[[Path], None]:
+    """Let the clock jump."""
+
+    def act(_: Path) -> None:
+        before = time.time()
+        set_clock(days * 86400)
+        assert abs(time.time() - before - days * 86400) < 60, "clock.c is not loaded"
+
+    return act
+
+
+LOAD = ("materialize", "readings", "events", "--partition", date(3))
+MAINTAIN = ("maintain", "--yes")
+PAIRS = {
+    "load-and-load": Pair(SCENARIOS["merge"], LOAD),
+    "run-and-load": Pair(SCENARIOS["run"], LOAD),
+    "backfill-and-load": Pair(SCENARIOS["backfill"], LOAD),
+    "load-and-maintain": Pair(SCENARIOS["merge"], MAINTAIN, OLD, time_passes),
+    "run-and-maintain": Pair(SCENARIOS["run"], MAINTAIN, OLD, time_passes),
+    "maintain-and-load": Pair(SCENARIOS["maintain"], LOAD),
+    "replay-and-load": Pair(SCENARIOS["replay"], LOAD),
+    **{
+        f"{name}-{way}": Pair(SCENARIOS[scenario], change=jump(days))
+        for name, scenario in (("load", "merge"), ("run", "run"), ("backfill", "backfill"), ("maintain", "maintain"))
+        for way, days in (("later", 2), ("earlier", -2))
+    },
+    "load-later-and-maintain": Pair(SCENARIOS["merge"], MAINTAIN, OLD, jump(2)),
+    "load-earlier-and-maintain": Pair(SCENARIOS["merge"], MAINTAIN, OLD, jump(-2)),
+}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO
 
-Kind = Literal["kill", "torn", "full"]
+Kind = Literal["kill", "full", "short"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Fault:
     """What becomes of a process at one of its steps."""
 
     kind: Kind
-    """``kill`` before the step; ``torn``: killed with half of the step's bytes written; ``full`` from the step on."""
+    """``kill`` before the step; the disk is ``full`` from the step on, or, ``short``, for this step alone."""
     at: int
     """The number of the step, from 1."""
 
@@ -60,13 +60,27 @@ class Outcome:
     """What it did, the last of them perhaps not."""
 
 
+@dataclass(frozen=True)
+class Held:
+    """A process that waits for its step; no thread of it changes a file meanwhile."""
+
+    number: int
+    step: Step
+    half: tuple[int, bytes] | None
+    """Where a write begins in its file, and the first half of what it writes; None for other steps."""
+
+
 def forked(
-    work: Callable[[], int], below: Path, fault: Fault | None = None, on_fork: Callable[[int], None] = lambda _: None
+    work: Callable[[], int],
+    below: Path,
+    fault: Fault | None = None,
+    on_fork: Callable[[int], None] = lambda _: None,
+    on_step: Callable[[Held], None] | None = None,
 ) -> Outcome:
     """Do ``work`` in a forked child, which leaves by SystemExit with its result; return what the parent saw.
 
-    ``on_fork`` is told the child's id before it begins. Nothing of the caller's may stand in the child's way out: no
-    ``finally``, no context manager.
+    ``on_fork`` is told the child's id before it begins, ``on_step`` of each step before it is done. Nothing of the
+    caller's may stand in the child's way out: no ``finally``, no context manager.
     """
     gc.collect()
     gc.freeze()  # or each child copies all of the parent's memory when it ends, to look for garbage in it
@@ -86,7 +100,7 @@ def forked(
     listener = socket.recv_fds(parent, 1, 1)[1][0]
     on_fork(pid)
     parent.send(b"-")
-    steps = _Watch(listener, pid, str(below), fault).to_the_end()
+    steps = _Watch(listener, pid, str(below), fault, on_step).to_the_end()
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     parent.close()
     os.close(listener)
@@ -196,8 +210,10 @@ def _instructions() -> list[tuple[int, int, int, int]]:
 class _Watch:
     """The parent's side: is told of each call, and says whether it goes on."""
 
-    def __init__(self, listener: int, pid: int, below: str, fault: Fault | None) -> None:
-        self.listener, self.pid, self.below, self.fault = listener, pid, below, fault
+    def __init__(
+        self, listener: int, pid: int, below: str, fault: Fault | None, on_step: Callable[[Held], None] | None
+    ) -> None:
+        self.listener, self.pid, self.below, self.fault, self.on_step = listener, pid, below, fault, on_step
         self.names = {number: name for name, number in NUMBERS[platform.machine()].items()}
         self.steps: list[Step] = []
 
@@ -228,14 +244,14 @@ class _Watch:
             return _say_full(pid, path, arguments[1]) if full else 0
         self.steps.append(Step(call, path))
         fault, number = self.fault, len(self.steps)
+        if self.on_step:
+            self.on_step(Held(number, self.steps[-1], _half(pid, call, arguments) if call in TORN else None))
         if fault is None or number < fault.at:
             return 0
-        if fault.kind == "full":
+        if fault.kind == "full" or (fault.kind == "short" and number == fault.at):
             passes = call in ROOMLESS or (call in MAKING and Path(path).exists())
             return 0 if passes else errno.ENOSPC
-        if number == fault.at:
-            if fault.kind == "torn" and call in TORN:
-                _write_half(pid, call, arguments)
+        if fault.kind == "kill" and number == fault.at:
             os.killpg(self.pid, signal.SIGKILL)
         return 0
 
@@ -262,18 +278,18 @@ def _text(pid: int, address: int) -> str:
     return os.fsdecode(found.partition(b"\0")[0])
 
 
-def _write_half(pid: int, call: str, arguments: list[int]) -> None:
+def _half(pid: int, call: str, arguments: list[int]) -> tuple[int, bytes]:
+    """Where a write begins, and the first half of it."""
     descriptor, address, size = arguments[0] & 0xFFFFFFFF, arguments[1], arguments[2] // 2
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:  # noqa: PTH123
         memory.seek(address)
         half = memory.read(size)
+    if call == "pwrite64":
+        return arguments[3], half
     with open(f"/proc/{pid}/fdinfo/{descriptor}") as about:  # noqa: PTH123
         known = dict(line.split(":", 1) for line in about)
-    file = os.open(f"/proc/{pid}/fd/{descriptor}", os.O_WRONLY)
     appends = int(known["flags"], 8) & os.O_APPEND
-    position = os.fstat(file).st_size if appends else int(known["pos"])
-    os.pwrite(file, half, arguments[3] if call == "pwrite64" else position)
-    os.close(file)
+    return os.stat(f"/proc/{pid}/fd/{descriptor}").st_size if appends else int(known["pos"]), half  # noqa: PTH116
 
 
 def _say_full(pid: int, path: str, address: int) -> None:

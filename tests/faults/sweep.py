@@ -1,37 +1,43 @@
-"""Sweeps a command: stops it at each of its steps, each time in a fresh copy of the project, and looks what is left.
+"""Sweeps a command: stops it at each of its steps and looks what is left.
 
-``python tests/faults/sweep.py SCENARIO FAULT FOLDER every|ends|firsts|none`` prints what it found as JSON; ``ends``
-are the first and the last step of each kind. All the processes are forked from this one, which imports what the first
-of them have imported and does nothing else: they are as fresh as the user's, and begin seconds sooner.
+``python tests/faults/sweep.py SCENARIO kill|torn|full|short FOLDER every|ends|firsts|none`` prints what it found as
+JSON; ``ends`` are the first and the last step of each kind. What a SIGKILL leaves at a step is what is on the disk
+while the process is held there, so that one run shows all of them; a full disk takes a run for each. All the processes
+are forked from this one, which imports what the first of them have imported and does nothing else: they are as fresh
+as the user's, and begin seconds sooner.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import hashlib
 import importlib
-import io
 import json
 import os
-import re
 import shutil
+import signal
 import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from looks import badly_said, leave, like, main_of, not_named, seen
 from scenarios import OLD, SCENARIOS, Scenario, age
-from steps import Fault, Outcome, Step, forked, why_not
+from steps import Fault, Held, Outcome, Step, forked, why_not
 from witness import Witness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
-FULL = ("No space left on device", "database or disk is full")
+PARTS = ("shop", "tmp")
+"""What commands change, in the sweep's folder: the project, and where the system has its drafts."""
+
+KILLED = Outcome(-signal.SIGKILL, "", "", ())
 
 
 def main(name: str, kind: str, folder: Path, how: str) -> dict[str, Any]:
@@ -39,18 +45,13 @@ def main(name: str, kind: str, folder: Path, how: str) -> dict[str, Any]:
     sweep = Sweep(SCENARIOS[name], folder.resolve())
     sweep.measure()
     numbers = chosen(sweep.steps, how)
-    problems, stopped = [], 0
-    for number in numbers:
-        fault = Fault(kind, number)  # type: ignore[arg-type]
-        found = sweep.one(fault)
-        stopped += found is not None
-        problems += found or ()
+    found = sweep.kills(numbers, torn=kind == "torn") if kind in {"kill", "torn"} else sweep.full(numbers, kind)
+    tried = list(found)
     return {
         "steps": len(sweep.steps),
         "unseen": sweep.unseen,
-        "tried": len(numbers),
-        "stopped": stopped,
-        "problems": problems,
+        "tried": len(tried),
+        "problems": [problem for problems in tried for problem in problems],
     }
 
 
@@ -69,16 +70,9 @@ def chosen(steps: tuple[Step, ...], how: str) -> list[int]:
         return list(range(1, len(steps) + 1))
     kinds: dict[tuple[str, str], list[int]] = {}
     for number, step in enumerate(steps, 1):
-        kinds.setdefault((step.call, Path(step.path).suffix), []).append(number)
+        kinds.setdefault((step.call, "".join(Path(like(step.path)).suffixes)), []).append(number)
     places = {"ends": (0, -1), "firsts": (0,), "none": ()}[how]
     return sorted({same[place] for same in kinds.values() for place in places})
-
-
-def like(path: str) -> str:
-    """A path without the names that differ between runs."""
-    for pattern in (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", r"\d{8}-\d{6}-[0-9a-f]{4}", r"[0-9a-f]{8,}", r"\d+"):
-        path = re.sub(pattern, "*", path)
-    return path
 
 
 @dataclass
@@ -93,8 +87,8 @@ class Sweep:
     files: Counter[str] = field(default_factory=Counter)
     """What is in the project's state when all is done and tidied up."""
     command: tuple[str, ...] = ()
-    journals: int = 0
-    """How many runs there were before."""
+    unpublished: int = 0
+    """How many runs before did not come to their publish."""
     unseen: list[str] | None = None
     """Steps that strace saw and the sweep does not, and the other way round; None without strace."""
 
@@ -119,9 +113,9 @@ class Sweep:
             else:
                 self.phlo(*act)
         before = self.look()
-        refs, self.journals = before["refs"], before["journals"]
+        refs, self.unpublished = before["refs"], before["journals"] - before["seq"]
         self.command = tuple(word.format(ref=refs[0]["name"] if refs else "") for word in self.scenario.command)
-        shutil.copytree(self.project, self.pristine, symlinks=True)
+        copy(self.folder, self.pristine)
         witness = Witness(self.folder / "strace.log")
         done = self.run(on_fork=witness.attach)
         assert done.code == 0, done.err
@@ -132,23 +126,57 @@ class Sweep:
         self.files = self.tidied()
         self.steps = done.steps
 
-    def one(self, fault: Fault) -> list[str] | None:
-        """Stop the command as told, then look; None where it came to its end first."""
-        shutil.rmtree(self.project)
-        shutil.copytree(self.pristine, self.project, symlinks=True)
-        done = self.run(fault)
-        if fault.kind != "full" and done.code == 0:
-            return None
-        step = done.steps[fault.at - 1] if len(done.steps) >= fault.at else None
-        where = f"{step.call} {like(str(Path(step.path).relative_to(self.folder)))}" if step else "no step"
-        return [f"{fault.kind} at {fault.at}, {where}: {problem}" for problem in self.judge(fault, done)]
+    def kills(self, numbers: Sequence[int], *, torn: bool) -> Iterator[list[str]]:
+        """Look what a SIGKILL leaves before each of the steps; ``torn``: in the middle of those that write."""
+        self.put(self.pristine)
+        left: dict[int, Held] = {}
 
-    def judge(self, fault: Fault, done: Outcome) -> Any:
+        def keep(held: Held) -> None:
+            if held.number in numbers and not (torn and held.half is None):
+                left[held.number] = held
+                copy(self.folder, self.folder / "left" / str(held.number))
+
+        self.run(on_step=keep)
+        known = set[str]()
+        for number, held in left.items():
+            self.put(self.folder / "left" / str(number))
+            shutil.rmtree(self.folder / "left" / str(number))
+            if held.half and torn and Path(held.step.path).exists():
+                with Path(held.step.path).open("r+b") as file:
+                    file.seek(held.half[0])
+                    file.write(held.half[1])
+            if (content := digest(self.folder)) not in known:  # a sync, say, leaves what was there before it
+                known.add(content)
+                fault = Fault("kill", number)
+                yield self.told("torn" if torn else "kill", number, held.step, self.judge(fault, KILLED))
+            else:
+                yield []
+
+    def full(self, numbers: Sequence[int], kind: Any) -> Iterator[list[str]]:
+        """Run the command with a disk that is full from each of the steps on, or at it."""
+        for number in numbers:
+            self.put(self.pristine)
+            fault = Fault(kind, number)
+            done = self.run(fault)
+            step = done.steps[number - 1] if len(done.steps) >= number else None
+            yield self.told(kind, number, step, self.judge(fault, done))
+
+    def told(self, kind: str, number: int, step: Step | None, problems: Iterator[str]) -> list[str]:
+        """Say where a problem was met."""
+        where = f"{step.call} {like(str(Path(step.path).relative_to(self.folder)))}" if step else "no step"
+        return [f"{kind} at {number}, {where}: {problem}" for problem in problems]
+
+    def put(self, source: Path) -> None:
+        """Let the project be as it was."""
+        for part in PARTS:
+            shutil.rmtree(self.folder / part)
+        copy(source, self.folder)
+
+    def judge(self, fault: Fault, done: Outcome) -> Iterator[str]:
         """Tell what is wrong after a fault."""
-        if fault.kind == "full":
+        killed = fault.kind == "kill"
+        if not killed:
             yield from badly_said(done)
-        elif done.code != -9:
-            yield f"ended with {done.code}: {done.err}"
         found = self.look()
         if "problem" in found:
             yield f"can not be looked at: {found['problem']}"
@@ -161,10 +189,10 @@ class Sweep:
         if unclear and "not published" in done.err:
             yield f"says what it does not know: {done.err}"
         moves = self.states[0] != self.states[-1]
-        if fault.kind == "full" and moves and (done.code == 0) != landed and not unclear:
+        if not killed and moves and (done.code == 0) != landed and not unclear:
             yield f"said {done.code}, yet main is {'after' if landed else 'before'}: {done.err}"
-        if self.scenario.names_the_dead and fault.kind != "full":
-            yield from not_named(found, self.journals, landed)
+        if self.scenario.names_the_dead and killed:
+            yield from not_named(found, self.unpublished)
         again = self.phlo(*(self.scenario.once if landed and self.scenario.once else self.command))
         if again.code:
             yield f"running it again ended with {again.code}: {again.err}"
@@ -182,6 +210,10 @@ class Sweep:
         self, *words: str, fault: Fault | None = None, settings: Any = (), whole: bool = False, **more: Any
     ) -> Outcome:
         """Run a command of the user's; ``whole`` to the last step that Python does at its end."""
+        return self.fork(self.work(words, settings, whole=whole), fault, **more)
+
+    def work(self, words: Sequence[str], settings: Any = (), *, whole: bool = False) -> Callable[[], int]:
+        """What a process does that runs a command."""
 
         def work() -> int:
             os.environ.update(settings)
@@ -196,7 +228,7 @@ class Sweep:
                     leave(stop.code)
                 raise
 
-        return self.fork(work, fault, **more)
+        return work
 
     def look(self) -> dict[str, Any]:
         """What a user sees of main, of refs and of runs."""
@@ -246,76 +278,19 @@ class Sweep:
         return Counter(like(str(path)) for path in kept)
 
 
-def leave(code: Any) -> NoReturn:
-    """End without taking the interpreter apart, which takes longer than the work."""
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+def copy(source: Path, target: Path) -> None:
+    """Copy all that commands change."""
+    for part in PARTS:
+        shutil.copytree(source / part, target / part, symlinks=True)
 
 
-def badly_said(done: Outcome) -> Any:
-    """What is wrong with how a full disk was told."""
-    if "Traceback" in done.err:
-        yield f"a traceback: {done.err}"
-    if done.code == 0:
-        return
-    said = done.err.partition("\nhint: ")[0]
-    if done.code != 1 or "error[" not in said or "\nhint: " not in done.err:
-        yield f"no error with a hint: {done.code} {done.err}"
-    elif not any(words in said.partition("error[")[2] for words in FULL):
-        yield f"does not say that the disk is full: {done.err}"
-
-
-def not_named(found: dict[str, Any], journals: int, landed: bool) -> Any:
-    """Whether refs and status tell of the run that died."""
-    for ref in found["refs"]:
-        if ref["name"].startswith("run-") and ref["state"] == "open":
-            yield f"{ref['name']} is said to be open"
-    if found["journals"] > journals and not landed and "died" not in found["last"]:
-        yield f"status does not tell of the run that died: {found['last']}"
-
-
-def seen(project: Path) -> dict[str, Any]:
-    """What the commands tell."""
-    history, status = command("history", "--json"), command("status", "--json")
-    return {
-        "main": main_of(project),
-        "seq": len(history),
-        "refs": command("ref", "list", "--json"),
-        "last": sorted({asset["last_status"] for asset in status["assets"]}),
-        "journals": sum(b"\n" in file.read_bytes() for file in (project / ".phlo" / "state" / "runs").glob("*.jsonl")),
-    }
-
-
-def main_of(project: Path, seq: int | None = None) -> dict[str, Any]:
-    """All rows of all tables and views of main, but for what tells when and by which run."""
-    from phlo.profiles import open_lake
-
-    lake = open_lake(project)
-    pin = lake.catalog.pin(seq=seq)
-    found = {}
-    for name in sorted({*pin.tables, *pin.views}):
-        rows = lake.engine.query(f"SELECT * FROM {name}", pin).to_pylist()
-        shown = [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
-        found[name] = sorted(json.dumps(row, default=str, sort_keys=True) for row in shown)
-    return found
-
-
-TIMES = {"_phlo_load_id", "_phlo_loaded_at", "load_id", "loaded_at", "rejected_at"}
-
-
-def command(*words: str) -> Any:
-    """What a command prints as JSON."""
-    from phlo.cli.main import main
-
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            main(list(words))
-        except SystemExit as stop:
-            assert stop.code == 0, err.getvalue()
-    return json.loads(out.getvalue())
+def digest(folder: Path) -> str:
+    """Tell whether two states of the disk are one; SQLite makes its shared memory anew when nobody else has it."""
+    found = hashlib.sha256()
+    for path in sorted(path for part in PARTS for path in (folder / part).rglob("*")):
+        content = path.read_bytes() if path.is_file() and path.suffix != ".db-shm" else b""
+        found.update(f"{path} {path.is_dir()} {len(content)}\n".encode() + content)
+    return found.hexdigest()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import pytest
 from tests.iceberg.deleting import delete_values
 
 from phlo.errors import HistoryExpired, MissingTableFiles
-from phlo.iceberg import liveness
+from phlo.iceberg import handles, liveness, states
 from phlo.iceberg.maintenance import Keep, maintain, plan
 from phlo.iceberg.merge import merge
 from phlo.iceberg.tables import scan_sql
@@ -161,6 +161,27 @@ def test_the_files_of_a_dropped_ref_go_with_their_folder(
     assert maintain(catalog, Keep(grace=timedelta(0))).files == more
     assert files(warehouse) == kept
     assert {folder.name.partition("-")[0] for folder in (warehouse / "raw").iterdir()} == {"g"}
+
+
+def test_a_table_whose_making_was_killed_leaves_nothing(catalog: SqlRefCatalog, warehouse: Path) -> None:
+    location = handles.new_location(catalog.warehouse, "raw.g")
+    with catalog.database.write() as connection:
+        states.remember(connection, [location])
+    handles.write_new_table(location, "raw.g", pa.schema([("key", pa.int64())]), None, ())
+    maintain(catalog, Keep())
+    assert files(warehouse), "somebody may be making it"
+    maintain(catalog, NOTHING)
+    assert not files(warehouse)
+    assert not Path(location).exists()
+
+
+def test_the_folder_of_a_table_that_is_made_just_now_stays(catalog: SqlRefCatalog) -> None:
+    location = handles.new_location(catalog.warehouse, "raw.g")
+    with catalog.database.write() as connection:
+        states.remember(connection, [location])
+    Path(location, "metadata").mkdir(parents=True)
+    maintain(catalog, Keep())
+    assert Path(location, "metadata").is_dir()
 
 
 def test_what_is_not_the_catalogs_own_is_left_alone(catalog: SqlRefCatalog, warehouse: Path, published: Write) -> None:

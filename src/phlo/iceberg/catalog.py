@@ -143,11 +143,14 @@ class SqlRefCatalog:
         """Create an empty table on a ref at a location of its own; ``partition_by`` like ``month(partition_date)``."""
         from phlo.iceberg import handles
 
-        with self.database.write() as connection:  # before a file is written for nothing
-            _check_free(connection, name, ref)
-        pointer = handles.write_new_table(self.warehouse, name, schema, partition_by, keys)
+        location = handles.new_location(self.warehouse, name)
+        with self.database.write() as connection:
+            _check_free(connection, name, ref)  # before a file is written for nothing
+            states.remember(connection, [location])  # for maintenance, if this process ends before the table is there
+        pointer = handles.write_new_table(location, name, schema, partition_by, keys)
         with self.database.write() as connection:
             _check_free(connection, name, ref)
+            states.forget_dropped(connection, [location])
             states.put(connection, ref, name, Entry("table", pointer))
         return handles.open_table(self.database, ref, name, pointer)
 

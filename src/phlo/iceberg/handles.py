@@ -65,10 +65,14 @@ def open_pinned(ref: str, name: str, pointer: str) -> Table:
     return _table(_ReadOnlyTables(ref), name, pointer)
 
 
-def write_new_table(warehouse: str, name: str, schema: pa.Schema, partition_by: str | None, keys: Sequence[str]) -> str:
-    """Write the metadata of an empty table at a location that no other table has; return its pointer."""
+def new_location(warehouse: str, name: str) -> str:
+    """A location that no other table has."""
     namespace, table = split(name)
-    location = f"{warehouse}/{namespace}/{table}-{uuid.uuid4().hex[:12]}"
+    return f"{warehouse}/{namespace}/{table}-{uuid.uuid4().hex[:12]}"
+
+
+def write_new_table(location: str, name: str, schema: pa.Schema, partition_by: str | None, keys: Sequence[str]) -> str:
+    """Write the metadata of an empty table; return its pointer."""
     iceberg = iceberg_schema(schema)
     properties = PROPERTIES | {f"write.metadata.metrics.column.{key}": "full" for key in keys}
     metadata = new_table_metadata(

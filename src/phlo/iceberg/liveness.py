@@ -155,18 +155,24 @@ def _files(folder: str) -> Iterator[tuple[str, os.stat_result]]:
                 continue
 
 
+def _changed(folder: str) -> float:
+    """When something was last made in a table's folder, or taken out of it: a run may be making the table."""
+    return max((Path(parent).stat().st_mtime for parent, _, _ in os.walk(folder)), default=0.0)
+
+
 def is_gone(folder: str) -> bool:
     """Whether a table's folder is not there any more."""
     return not Path(folder).exists()
 
 
-def remove(loose: Iterable[Orphan], dead: Iterable[str]) -> int:
-    """Delete orphans, and the folders of tables that nothing reaches any more; return how many bytes that frees."""
+def remove(loose: Iterable[Orphan], dead: Iterable[str], before: datetime) -> int:
+    """Delete orphans, and old folders of tables that nothing reaches any more; return how many bytes that frees."""
     freed = 0
+    old = [folder for folder in dead if _changed(folder) < before.timestamp()]
     for orphan in loose:
         orphan.path.unlink(missing_ok=True)
         freed += orphan.size
-    for folder in dead:
+    for folder in old:
         for parent, _, names in os.walk(folder, topdown=False):
             if not names and not any(Path(parent).iterdir()):
                 Path(parent).rmdir()

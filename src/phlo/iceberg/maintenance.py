@@ -210,7 +210,7 @@ def _write_together(table: Table, limits: Limits | None) -> None:
 
 def _remove(catalog: SqlRefCatalog, found: Roots, loose: Sequence[Orphan]) -> None:
     dead = found.locations - {location(pointer) for pointer in found.pointers}
-    liveness.remove(loose, dead)
+    liveness.remove(loose, dead, found.before)
     with catalog.database.write() as connection:
         gone = [folder for folder in states.dropped(connection) if liveness.is_gone(folder)]
         states.forget_dropped(connection, gone)

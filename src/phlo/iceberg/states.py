@@ -107,13 +107,20 @@ def expire(connection: Connection, seq: int) -> None:
 
 
 def dropped(connection: Connection) -> list[str]:
-    """The folders of tables that no log remembers: those of refs that were dropped without being published."""
+    """The folders of tables that no log remembers: of refs dropped without a publish, and of tables half made."""
     row = layout.meta.c
     return list(connection.scalars(select(row.value).where(row.key.startswith(DROPPED, autoescape=True))))
 
 
+def remember(connection: Connection, folders: Sequence[str]) -> None:
+    """Note folders of tables that maintenance is to look into."""
+    if folders:
+        rows = [{"key": f"{DROPPED}{uuid.uuid4().hex}", "value": folder} for folder in folders]
+        connection.execute(layout.meta.insert(), rows)
+
+
 def forget_dropped(connection: Connection, folders: Iterable[str]) -> None:
-    """Stop remembering such folders: they are gone."""
+    """Stop remembering such folders: they are gone, or a ref has their tables."""
     row = layout.meta.c
     for folder in folders:
         connection.execute(
@@ -224,9 +231,7 @@ def _remember(connection: Connection, pointer: ColumnElement[str], which: Column
     found = {location(path) for path in connection.scalars(select(pointer).where(which))}
     main = select(pointer).where(layout.iceberg_tables.c.catalog_name == MAIN)
     new = found - {location(path) for path in connection.scalars(main)} - set(dropped(connection) if found else ())
-    if new:
-        rows = [{"key": f"{DROPPED}{uuid.uuid4().hex}", "value": folder} for folder in sorted(new)]
-        connection.execute(layout.meta.insert(), rows)
+    remember(connection, sorted(new))
 
 
 def _pointer(entry: Entry | None, kind: str) -> str | None:
