@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import phlo
-from phlo.declarations import Ingestion, declared
+from phlo.declarations import Ingestion, declared, relative
 from phlo.errors import InvalidDeclaration
 from phlo.ingestion import phlo_ingestion
 
@@ -106,7 +107,7 @@ def test_a_wrong_argument_is_an_error_that_names_it_the_function_and_the_file(
     with pytest.raises(InvalidDeclaration) as caught:
         record(**options)
     assert says in str(caught.value)
-    assert f"{__file__}:" in str(caught.value)
+    assert f"{relative(__file__, Path.cwd())}:" in str(caught.value)
     assert "(day)" in str(caught.value)
     assert caught.value.next_step
 

@@ -43,7 +43,7 @@ class Source:
         return cls(code.co_filename, code.co_firstlineno, function.__name__)
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line} ({self.function})"
+        return f"{relative(self.file, Path.cwd())}:{self.line} ({self.function})"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dlt
@@ -18,7 +19,7 @@ from dlt.sources.rest_api import rest_api as plain_rest_api
 from loading import DAY, ingestion
 from recorded_nightscout import Answer, recorded, replay, serve
 
-from phlo.declarations import Ingestion, SilentReporter, declared
+from phlo.declarations import Ingestion, SilentReporter, declared, relative
 from phlo.errors import (
     AmbiguousResource,
     MalformedResponse,
@@ -38,7 +39,6 @@ from phlo.load.extract import PAGE, pages, spec_rest_api
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 
 def rows_of(what: Ingestion, day: dt.date | None = DAY, reporter: SilentReporter | None = None) -> list[Any]:
@@ -480,6 +480,7 @@ def test_an_http_error_is_named_and_retried_when_that_may_help(
             rows_of(asking(server.url))
         assert len(server.requests) == asked
     assert failure.value.retryable is retryable
+    assert '"message": "no"' in str(failure.value), "what the server said, though dlt raises before it is read"
     assert str(status) in str(failure.value)
     assert f"{server.url}/entries.json" in str(failure.value)
 
@@ -579,7 +580,7 @@ def test_an_exception_in_the_function_names_its_file_and_line() -> None:
     with pytest.raises(SourceFunctionFailed) as failure:
         rows_of(ingestion(broken))
     line = broken.__code__.co_firstlineno + 1
-    assert str(failure.value) == f"`readings` failed in {__file__}, line {line}: KeyError: 'b'"
+    assert str(failure.value) == f"`readings` failed in {relative(__file__, Path.cwd())}, line {line}: KeyError: 'b'"
     assert isinstance(failure.value.__cause__, KeyError)
 
 
@@ -604,7 +605,7 @@ def test_an_exception_in_a_dlt_resource_names_its_line() -> None:
 
     with pytest.raises(SourceFunctionFailed, match="ZeroDivisionError: oops") as failure:
         rows_of(ingestion(entries))
-    assert failure.value.values["file"] == __file__
+    assert failure.value.values["file"] == relative(__file__, Path.cwd())
 
 
 def test_other_clients_are_understood_too(quick: None) -> None:

@@ -7,10 +7,11 @@ import traceback
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.parse import parse_qsl, urlsplit
 
+from phlo.declarations import relative
 from phlo.errors import (
     MalformedResponse,
     PhloError,
@@ -93,11 +94,7 @@ SENT = re.compile(r"(?i)auth|cookie|token|secret|key|passw|credential|sig")
 
 def _said(response: object, url: str) -> str:
     """What the server said, as the end of a sentence: in one line, without markup and the secrets that it was sent."""
-    content = getattr(response, "_content", None)  # of requests and httpx; what was not read yet is not asked for
-    if content is None and isinstance(response, HTTPError):
-        with suppress(OSError, ValueError, HTTPException):
-            content = response.read(LOOKED_AT)
-    text = content[:LOOKED_AT].decode("utf-8", "replace") if isinstance(content, bytes) else ""
+    text = _beginning_of_body(response).decode("utf-8", "replace")
     for secret in _sent(getattr(response, "request", None), url):
         text = text.replace(secret, "***")
     if text.lstrip().startswith("<"):
@@ -105,6 +102,19 @@ def _said(response: object, url: str) -> str:
     text = " ".join(text.replace("`", "'").split())
     start = beginning(text, SHOWN)
     return f"; it says `{start}{'…' if len(text) > SHOWN else ''}`" if start else ""
+
+
+def _beginning_of_body(response: Any) -> bytes:
+    """What was read of a body already, else its first bytes: a hook, such as dlt's, raises before requests reads it."""
+    content = getattr(response, "_content", None)  # of requests and httpx
+    if isinstance(content, bytes):
+        return content[:LOOKED_AT]
+    with suppress(OSError, ValueError, HTTPException):  # what requests raises is an OSError
+        if isinstance(response, HTTPError):
+            return response.read(LOOKED_AT)
+        if content is False and response.raw is not None:
+            return bytes(next(response.iter_content(LOOKED_AT), b""))
+    return b""
 
 
 def _sent(request: object, url: str) -> list[str]:
@@ -188,4 +198,4 @@ def _function_failed(error: BaseException, ingestion: Ingestion) -> PhloError:
     named, line = (near[-1].filename, near[-1].lineno) if near else (str(file), ingestion.source.line)
     said = next((line for line in str(error).splitlines() if line.strip()), "")
     detail = redact(f"{type(error).__name__}: {said}" if said else type(error).__name__)
-    return SourceFunctionFailed(asset=ingestion.table_name, file=named, line=line, detail=detail)
+    return SourceFunctionFailed(asset=ingestion.table_name, file=relative(named, Path.cwd()), line=line, detail=detail)
