@@ -6,6 +6,7 @@ The command line and the weekly schedule are two callers of these functions.
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 EVENTS, INDEX = Path("dagster", "history", "runs"), "index.db"
 """Where Dagster keeps the events of each run in a file of its own, and those of assets once more in one."""
+
+PRINTED, HELD = Path("dagster", "storage"), Path("dagster", "held")
+"""Where it keeps what the code of each run printed, and Phlo what a ref has to tell Dagster when it is published."""
 
 
 def plan_upkeep(lake: Lake) -> Maintenance:
@@ -54,7 +58,7 @@ def _keep(lake: Lake) -> Keep:
 
 
 def _prune_records(lake: Lake) -> int:
-    """Delete what is older than history_days of what runs said: journals, and the files of events of Dagster's runs.
+    """Delete what is older than history_days of what runs said: journals, and the events and logs of Dagster's runs.
 
     The index of Dagster's events stays: it knows which partitions are materialized.
     """
@@ -68,4 +72,11 @@ def _prune_records(lake: Lake) -> int:
     for file in old:
         for each in (file, *file.parent.glob(f"{file.name}-*")):  # SQLite's log lies beside its file
             each.unlink(missing_ok=True)
+    for logs in (state / PRINTED).glob("*/compute_logs"):
+        if logs.stat().st_mtime < oldest:
+            shutil.rmtree(logs.parent, ignore_errors=True)
+    refs = {ref.name for ref in lake.catalog.refs()}
+    for file in (state / HELD).glob("*.json"):
+        if file.stem not in refs and file.stat().st_mtime < oldest:
+            file.unlink(missing_ok=True)
     return len(old)

@@ -124,8 +124,17 @@ def test_the_events_of_old_runs_of_dagster_go_and_the_index_of_assets_stays(shop
     events = shop.root / ".phlo/state/dagster/history/runs"
     before = {file.name for file in events.glob("*.db")}
     assert {"old.db", "new.db", "index.db"} <= before
-    long_ago = time.time() - 31 * 86400
-    for name in ("old.db", "index.db"):
-        os.utime(events / name, (long_ago, long_ago))
+    open_lake(shop.root).catalog.create_ref("run-kept", run_id="kept")
+    beside = events.parents[1]
+    for run in ("old", "new"):
+        (beside / "storage" / run / "compute_logs").mkdir(parents=True)
+    (beside / "held").mkdir()
+    for run in ("old", "new", "kept"):
+        (beside / "held" / f"run-{run}.json").touch()
+    held = [beside / "held" / f"run-{run}.json" for run in ("old", "kept")]
+    for file in (events / "old.db", events / "index.db", beside / "storage" / "old" / "compute_logs", *held):
+        os.utime(file, (time.time() - 31 * 86400,) * 2)
     assert "1 old record of runs" in shop.call("maintain", "--yes").out
     assert {file.name for file in events.glob("*.db")} == before - {"old.db"}
+    assert [each.name for each in (beside / "storage").iterdir()] == ["new"]
+    assert {each.name for each in (beside / "held").iterdir()} == {"run-new.json", "run-kept.json"}
