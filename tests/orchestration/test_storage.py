@@ -57,3 +57,14 @@ def inside(file: Path) -> tuple[object, ...]:
             sorted(map(str, found.execute(query).fetchall()))
             for query in ("SELECT sql FROM sqlite_master", "SELECT * FROM alembic_version", "PRAGMA journal_mode")
         )
+
+
+def test_a_file_whose_making_failed_leaves_none_of_its_parts(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="full"), draft_of(tmp_path / "a.db") as draft:
+        made = sqlite3.connect(draft)  # it stays open, as an engine whose statement failed
+        made.execute("PRAGMA journal_mode = WAL")
+        made.execute("CREATE TABLE t (a)")
+        assert len(list(tmp_path.glob("*.draft*"))) == 3
+        raise OSError("full")
+    made.close()
+    assert not list(tmp_path.glob("a.db*"))

@@ -167,7 +167,8 @@ def draft_of(file: Path) -> Iterator[Path]:
                 if not file.exists():
                     draft.replace(file)
     finally:
-        draft.unlink(missing_ok=True)
+        for part in ("", "-wal", "-shm"):  # SQLite's own, of a file whose making failed
+            draft.with_name(f"{draft.name}{part}").unlink(missing_ok=True)
 
 
 def _revision(file: Path) -> str:
