@@ -14,7 +14,7 @@ from pyiceberg.table.snapshots import Operation
 from pyiceberg.table.update.snapshot import _ManifestMergeManager, _OverwriteFiles
 
 from phlo.iceberg.deletes import Deletes
-from phlo.iceberg.manifests import live, no_collection
+from phlo.iceberg.manifests import live, manifests_of, no_collection
 from phlo.iceberg.metadata import is_whole, updated
 from phlo.iceberg.parquet import remove
 
@@ -92,7 +92,7 @@ class _Swap(_OverwriteFiles):
         if window is None or window.base is None or window.head is None or not self._deleted_data_files:
             return
         deletes = Deletes(self._transaction.table_metadata.specs())
-        for manifest in window.head.manifests(self._io):
+        for manifest in manifests_of(window.head, self._io):
             if manifest.content == ManifestContent.DELETES:
                 entries = live(self._io, manifest)
                 deletes.add_newer(entries, window.base.sequence_number or 0)
@@ -101,12 +101,17 @@ class _Swap(_OverwriteFiles):
 
     def _manifests(self) -> list[ManifestFile]:
         """Describe the files that go, come and stay; many new ones in several manifests, of which one may go later."""
-        gone, current = self._deleted_entries(), self._transaction.table_metadata.default_spec_id
-        new = [_marked(file, ManifestEntryStatus.ADDED, self._snapshot_id) for file in self._added_data_files]
-        groups = [(current, new[place : place + MANIFEST_FILES]) for place in range(0, len(new), MANIFEST_FILES)]
-        specs = sorted({entry.data_file.spec_id for entry in gone})
-        groups += [(spec, [entry for entry in gone if entry.data_file.spec_id == spec]) for spec in specs]
-        written = [self._written(spec_id, entries) for spec_id, entries in groups]
+        by_spec: dict[int, list[ManifestEntry]] = {}
+        for file in self._added_data_files:  # all of them of the current spec
+            entry = _marked(file, ManifestEntryStatus.ADDED, self._snapshot_id)
+            by_spec.setdefault(self._transaction.table_metadata.default_spec_id, []).append(entry)
+        for entry in self._deleted_entries():
+            by_spec.setdefault(entry.data_file.spec_id, []).append(entry)
+        written = [
+            self._written(spec_id, entries[place : place + MANIFEST_FILES])
+            for spec_id, entries in by_spec.items()
+            for place in range(0, len(entries), MANIFEST_FILES)
+        ]
         return self._process_manifests(written + self._existing_manifests())
 
     def _existing_manifests(self) -> list[ManifestFile]:
@@ -142,7 +147,7 @@ class _Swap(_OverwriteFiles):
     def _current_manifests(self) -> list[ManifestFile]:
         metadata, parent = self._transaction.table_metadata, self._parent_snapshot_id
         snapshot = metadata.snapshot_by_id(parent) if parent is not None else None
-        return snapshot.manifests(self._io) if snapshot else []
+        return manifests_of(snapshot, self._io) if snapshot else []
 
     def _live(self, manifest: ManifestFile) -> list[ManifestEntry]:
         """Its entries, where files of it can go."""

@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from pyiceberg.manifest import (
     ManifestEntry,
     ManifestEntryStatus,
     _inherit_from_manifest,
+    _manifests,
 )
 from pyiceberg.table import ManifestGroupPlanner
 from pyiceberg.typedef import KeyDefaultDict
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from pyiceberg.io import FileIO
     from pyiceberg.manifest import ManifestFile
     from pyiceberg.table import FileScanTask, Table
+    from pyiceberg.table.snapshots import Snapshot
 
 REMEMBERED = 10_000
 """Entries of manifests that are kept decoded, at some 5 kB each."""
@@ -51,12 +54,17 @@ def plan_files(table: Table, rows: BooleanExpression) -> list[FileScanTask]:
     snapshot = table.current_snapshot()
     if snapshot is None:
         return []
-    return _Planner(table.metadata, table.io, rows).tasks(snapshot.manifests(table.io))
+    return _Planner(table.metadata, table.io, rows).tasks(manifests_of(snapshot, table.io))
 
 
 def live(io: FileIO, manifest: ManifestFile) -> list[ManifestEntry]:
     """The entries of a committed manifest whose files are in the table; all who ask get the same, to read only."""
     return _remembered.entries(io, manifest)
+
+
+def manifests_of(snapshot: Snapshot, io: FileIO) -> list[ManifestFile]:
+    """The manifests of a snapshot, whose list is read once."""
+    return list(_listed(snapshot.manifest_list, io))
 
 
 @contextmanager
@@ -106,6 +114,11 @@ class _Planner(ManifestGroupPlanner):
             return super()._build_residual_evaluator(spec_id)
         same = UnpartitionedResidualEvaluator(self.table_metadata.schema(), self.row_filter)
         return lambda _file: same
+
+
+@lru_cache(maxsize=64)
+def _listed(manifest_list: str, io: FileIO) -> tuple[ManifestFile, ...]:
+    return _manifests(io, manifest_list)
 
 
 def _always(_: DataFile) -> bool:
