@@ -117,7 +117,7 @@ def backfill(
     if as_json:
         click.echo(dump([record(each) for each in done]))
     elif len(done) > 1:
-        click.echo(f"{plural(len(done), 'publish')}, {elapsed():.1f} s in all.")
+        click.echo(f"{len(done)} publishes, {elapsed():.1f} s in all.")
     _end(lake, f"backfilled {' '.join(assets)}", changed_by(*(e.published for e in done)), failed, quiet=as_json)
 
 
