@@ -16,7 +16,14 @@ from benchmarks.readings import KEYS, deliver
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CASES = [(100_000, 10_000), (1_000_000, 10_000), (5_000_000, 10_000), (1_000_000, 100_000)]
+CASES = [
+    (100_000, 10_000),
+    (100_000, 100_000),
+    (1_000_000, 10_000),
+    (1_000_000, 100_000),
+    (5_000_000, 10_000),
+    (5_000_000, 100_000),
+]
 QUICK = [(2_000, 200)]
 HEAD = ("table", "cold CPU s", "× Phlo", "warm CPU s", "× Phlo", "wall s", "peak MB", "MB written", "of the table")
 

@@ -50,12 +50,16 @@ def make_iceberg(folder: str, partition_by: str | None = None) -> None:
 
 
 def phlo_merge(folder: str) -> Work:
-    from phlo.iceberg.merge import Limits, merge
+    """As a user's process writes: its engine opens a DuckDB with the first write, and has it open for the next."""
+    from phlo.config import Settings
+    from phlo.engine.duckdb import DuckDBEngine
+    from phlo.iceberg.merge import merge
 
-    table = lake(folder).load(TABLE, "bench")
+    catalog = lake(folder)
+    table, engine = catalog.load(TABLE, "bench"), DuckDBEngine(catalog, Settings(), Path(folder, "spill"))
 
     def work(batch: pa.Table) -> tuple[int, int]:
-        written = merge(table, batch, ["_id"], limits=Limits(temp=Path(folder, "spill")))
+        written = merge(table, batch, ["_id"], limits=engine.limits())
         return written.updated, written.inserted
 
     return work

@@ -1,6 +1,6 @@
 """Copy-on-write merges and replacements: one snapshot, and only files that change are written again.
 
-    stage → dedupe → prune → probe → compare → rewrite → commit
+    stage → dedupe → prune → locate → rewrite → commit
 
 A batch is staged in a DuckDB database of its own, which spills to disk past its memory limit; of the table only small
 files pass through memory as a whole. Stored rows that the batch repeats are left alone, and where nothing changes there

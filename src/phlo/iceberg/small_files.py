@@ -1,7 +1,7 @@
 """Files written again through Arrow, a row group at a time: for DuckDB, setting up and writing cost more.
 
-116 files of 90 kB took 1.4 s of CPU as so many ``COPY`` statements, and take 0.6 s here; one of 17 MB took 0.47, and
-takes 0.28. What is not plain (nested columns, NaN, files from before the schema changed, much to hold in memory) is
+116 files of 90 kB took 1.4 s of CPU as so many ``COPY`` statements, and take 0.5 s here; one of 17 MB took 0.47, and
+takes 0.29. What is not plain (nested columns, NaN, files from before the schema changed, much to hold in memory) is
 left to DuckDB.
 """
 
