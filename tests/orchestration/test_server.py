@@ -175,8 +175,8 @@ def test_a_command_and_a_run_of_the_ui_on_one_table_wait_for_each_other_and_both
             said += command.stderr.readline()
         (shop.root / "source" / "go").touch()
         assert server.ended(run_id) == "SUCCESS"
-        command.communicate(timeout=PATIENCE)
-        assert command.returncode == 0
+        _, rest = command.communicate(timeout=PATIENCE)
+        assert command.returncode == 0, said + rest
         server.wait(lambda: len(server.runs()) == 2)
     loads = {load["partition"] for entry in shop.call("history", "--json").records for load in entry["loads"]}
     assert loads == {DAY, "2024-01-21"}
