@@ -159,7 +159,14 @@ def _line(text: str | None) -> str:
 
 
 def _code(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ").replace("{", "*").replace("}", "*").replace("`", "")
+    return (
+        text.replace("|", "\\|")
+        .replace("\n", " ")
+        .replace("}{", "} {")
+        .replace("{", "*")
+        .replace("}", "*")
+        .replace("`", "")
+    )
 
 
 def _shown(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import pytest
 
 from phlo.cli.main import COMMANDS, main
 from phlo.cli.main import phlo as phlo_group
+from phlo.cli.render import elapsed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +37,18 @@ print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_seconds_count_from_the_start_of_the_process_or_of_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[dict[str, float]] = []
+    monkeypatch.setattr(phlo_group, "main", lambda obj, **_: given.append(obj))
+    used, now = time.process_time(), time.monotonic()
+    for arguments in (None, []):
+        with pytest.raises(SystemExit):
+            main(arguments)
+    with click.Context(phlo_group, obj=given[0]):
+        assert elapsed() >= used
+    assert given[1]["began"] >= now
 
 
 def test_the_version_is_printed_as_documented() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -582,6 +583,16 @@ def test_an_exception_in_the_function_names_its_file_and_line() -> None:
     line = broken.__code__.co_firstlineno + 1
     assert str(failure.value) == f"`readings` failed in {relative(__file__, Path.cwd())}, line {line}: KeyError: 'b'"
     assert isinstance(failure.value.__cause__, KeyError)
+
+
+def test_a_variable_that_the_environment_lacks_is_named_with_the_place_for_it() -> None:
+    def asks(partition_date: str) -> Any:
+        return [{"token": os.environ["SHOP_TOKEN_OF_NOBODY"]}]
+
+    with pytest.raises(SourceFunctionFailed) as failure:
+        rows_of(ingestion(asks))
+    said = "the environment has no `SHOP_TOKEN_OF_NOBODY`; set it there, or in the project's .env"
+    assert str(failure.value).endswith(f", line {asks.__code__.co_firstlineno + 1}: {said}")
 
 
 def test_an_exception_half_way_through_a_generator_names_its_line() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import traceback
 from contextlib import suppress
@@ -198,4 +199,6 @@ def _function_failed(error: BaseException, ingestion: Ingestion) -> PhloError:
     named, line = (near[-1].filename, near[-1].lineno) if near else (str(file), ingestion.source.line)
     said = next((line for line in str(error).splitlines() if line.strip()), "")
     detail = redact(f"{type(error).__name__}: {said}" if said else type(error).__name__)
+    if isinstance(error, KeyError) and frames and frames[-1].filename in ("<frozen os>", os.__file__):
+        detail = f"the environment has no `{error.args[0]}`; set it there, or in the project's .env"
     return SourceFunctionFailed(asset=ingestion.table_name, file=relative(named, Path.cwd()), line=line, detail=detail)
