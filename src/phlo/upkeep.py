@@ -68,6 +68,7 @@ def _prune_records(lake: Lake) -> int:
     oldest = time.time() - dt.timedelta(days=lake.project.settings.history_days).total_seconds()
     events = state / EVENTS
     written = [*state.glob(f"{FOLDER}/*.jsonl"), *(file for file in events.glob("*.db") if file.name != INDEX)]
+    written += events.parent.rglob("*.draft")  # of who was killed while a file of events was made
     old = [file for file in written if file.stat().st_mtime < oldest]
     for file in old:
         for each in (file, *file.parent.glob(f"{file.name}-*")):  # SQLite's log lies beside its file

@@ -132,9 +132,12 @@ def test_the_events_of_old_runs_of_dagster_go_and_the_index_of_assets_stays(shop
     for run in ("old", "new", "kept"):
         (beside / "held" / f"run-{run}.json").touch()
     held = [beside / "held" / f"run-{run}.json" for run in ("old", "kept")]
-    for file in (events / "old.db", events / "index.db", beside / "storage" / "old" / "compute_logs", *held):
+    draft = events.parent / "blank-1.db.3f.draft"
+    draft.touch()
+    for file in (draft, events / "old.db", events / "index.db", beside / "storage" / "old" / "compute_logs", *held):
         os.utime(file, (time.time() - 31 * 86400,) * 2)
-    assert "1 old record of runs" in shop.call("maintain", "--yes").out
+    assert "2 old records of runs" in shop.call("maintain", "--yes").out
     assert {file.name for file in events.glob("*.db")} == before - {"old.db"}
+    assert not draft.exists()
     assert [each.name for each in (beside / "storage").iterdir()] == ["new"]
     assert {each.name for each in (beside / "held").iterdir()} == {"run-new.json", "run-kept.json"}

@@ -14,8 +14,6 @@ import select
 import sys
 from contextlib import suppress
 
-NEWLINE = "\n"
-
 
 def main() -> int:
     """Record one command's runs."""
@@ -25,8 +23,9 @@ def main() -> int:
 
     def say(message: str) -> None:
         """Tell the command, which shows the first line of what it is told."""
+        line = message.partition("\n")[0].removeprefix("warning: ")
         with suppress(BrokenPipeError):  # it was killed
-            os.write(voice, f"{message.partition(NEWLINE)[0].removeprefix('warning: ')}{NEWLINE}".encode())
+            os.write(voice, f"{line}\n".encode(errors="replace"))
 
     try:
         from phlo.orchestration.following import follow
