@@ -1,7 +1,7 @@
 """Lets a second command begin, or the clock jump, at each step of a first, and looks what is left.
 
-``python tests/faults/beside.py PAIR goes-on|killed FOLDER every|ends|firsts`` prints what it found as JSON. The first
-is held at its step until the second is over, or waits for it; then it goes on, or is killed.
+``python tests/faults/beside.py PAIR goes-on|killed FOLDER every|ends|firsts|some`` prints what it found as JSON. The
+first is held at its step until the second is over, or waits for it; then it goes on, or is killed.
 """
 
 from __future__ import annotations
