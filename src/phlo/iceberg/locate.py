@@ -14,7 +14,7 @@ from pyiceberg.schema import Schema
 
 from phlo.declarations import SYSTEM_COLUMNS
 from phlo.iceberg.parquet import stored_schema
-from phlo.iceberg.plain_files import MOST_MEMORY, NotPlain, PlainFile, arrow_schema, with_dictionaries
+from phlo.iceberg.plain_files import MOST_MEMORY, NotPlain, PlainFile, arrow_schema, conformed, with_dictionaries
 from phlo.iceberg.tables import FILE, ROW, Columns, needs_reader, tasks_sql
 from phlo.iceberg.types import quoted
 
@@ -109,7 +109,7 @@ def _held(table: Table, tasks: Sequence[FileScanTask]) -> list[PlainFile]:
 
 
 def _rows(file: PlainFile, schema: pa.Schema, names: Sequence[str]) -> pa.Table:
-    groups = [group.rename_columns(schema.names).cast(schema) for group in file.row_groups()]
+    groups = [conformed(group, schema) for group in file.row_groups()]
     rows = pa.concat_tables(groups) if groups else schema.empty_table()
     return rows.rename_columns(names).unify_dictionaries()
 

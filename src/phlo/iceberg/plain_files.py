@@ -104,6 +104,12 @@ def with_dictionaries(schema: pa.Schema, names: Collection[str]) -> pa.Schema:
     )
 
 
+def conformed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Give rows the names and types of a schema; rows that have them are not cast, which takes time for each."""
+    named = rows.rename_columns(schema.names)
+    return named if named.schema.equals(schema) else named.cast(schema)
+
+
 def _short(field: pa.Field) -> pa.DataType:
     return {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}.get(field.type, field.type)
 

@@ -18,7 +18,15 @@ import pyarrow.compute as pc
 from pyiceberg import types as ice
 
 from phlo.iceberg.parquet import ROW_GROUP
-from phlo.iceberg.plain_files import MOST_MEMORY, NUMBER_BYTES, NotPlain, PlainFile, arrow_schema, with_dictionaries
+from phlo.iceberg.plain_files import (
+    MOST_MEMORY,
+    NUMBER_BYTES,
+    NotPlain,
+    PlainFile,
+    arrow_schema,
+    conformed,
+    with_dictionaries,
+)
 from phlo.iceberg.tables import FILE, ROW, needs_reader
 from phlo.iceberg.types import quoted
 
@@ -133,7 +141,7 @@ def _grouped(tables: Iterator[pa.Table], schema: pa.Schema) -> Iterator[pa.Table
 
 
 def _joined(tables: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
-    rows = pa.concat_tables([table.rename_columns(schema.names).cast(schema) for table in tables])
+    rows = pa.concat_tables([conformed(table, schema) for table in tables])
     for place, column in enumerate(rows.columns):
         if pa.types.is_dictionary(column.type):
             rows = rows.set_column(place, schema.field(place), _without_unused(column.unify_dictionaries()))
