@@ -13,6 +13,7 @@ from floor import floor_of
 from tests.conftest import Shop
 
 from phlo.orchestration.definitions import counted, definitions
+from phlo.orchestration.tags import RUN_TAG
 from phlo.profiles import open_lake
 from phlo.scaffold import synthetic_cgm
 from phlo.scaffold.init import init_project
@@ -21,6 +22,7 @@ from phlo.scaffold.nightscout_server import NightscoutServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dagster import JobExecutionResult
     from floor import Floor
 
 pytestmark = pytest.mark.xdist_group("glucose")  # one worker makes the platform that the tests share
@@ -93,6 +95,15 @@ def glucose(served_site: tuple[Floor, str], monkeypatch: pytest.MonkeyPatch) -> 
     return floor
 
 
+@pytest.fixture(scope="module")
+def loaded(served_site: tuple[Floor, str]) -> JobExecutionResult:
+    """The run that loaded its first day and built its models."""
+    floor, url = served_site
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NIGHTSCOUT_BASE_URL", url)
+        return floor.run()
+
+
 @pytest.mark.slow
 def test_models_hang_below_what_they_read_and_dbts_tests_are_checks(glucose: Floor) -> None:
     graph = definitions(glucose.lake).get_repository_def().asset_graph
@@ -114,15 +125,17 @@ def test_models_hang_below_what_they_read_and_dbts_tests_are_checks(glucose: Flo
 
 
 @pytest.mark.slow
-def test_loading_and_transforming_is_one_publish_all_fresh_with_every_check_told(glucose: Floor) -> None:
-    result = glucose.run()
-    assert result.success
-    (publish,) = glucose.lake.catalog.publishes()
+def test_loading_and_transforming_is_one_publish_all_fresh_with_every_check_told(
+    glucose: Floor, loaded: JobExecutionResult
+) -> None:
+    assert loaded.success
+    publish = glucose.lake.catalog.publishes()[-1]
+    assert (publish.seq, publish.run_id) == (1, glucose.tags(loaded)[RUN_TAG])
     assert {"raw.glucose_entries", "silver.fct_glucose_readings"} <= {change.name for change in publish.changes}
     graph = definitions(glucose.lake).get_repository_def().asset_graph
     resolver = CachingStaleStatusResolver(glucose.instance, graph, LoadingContextForTest(glucose.instance))
     assert {resolver.get_status(key(name)).value for name in MODELS} == {"FRESH"}
-    told = {each.check_name: each.passed for each in result.get_asset_check_evaluations()}
+    told = {each.check_name: each.passed for each in loaded.get_asset_check_evaluations()}
     assert set(told) == {check.name for check in graph.asset_check_keys}
     assert all(told.values())
     found = glucose.instance.get_latest_materialization_event(key(MODELS[1]))
@@ -152,7 +165,7 @@ def test_a_dbt_test_that_fails_publishes_nothing_and_is_told(glucose: Floor) -> 
 
 
 @pytest.mark.slow
-def test_models_alone_are_built_from_what_is_published(glucose: Floor) -> None:
+def test_models_alone_are_built_from_what_is_published(glucose: Floor, loaded: JobExecutionResult) -> None:
     result = glucose.run(MODELS[1], MODELS[2], day=None)
     assert result.success
     found = glucose.instance.get_latest_materialization_event(key(MODELS[2]))
