@@ -46,17 +46,18 @@ def status(as_json: bool) -> None:
     (assets, tests), refs = read_status(lake, now), lake.catalog.refs()
     if as_json:
         click.echo(dump({"assets": assets, "failing_tests": tests, "refs": refs}))
-    elif not assets and not refs:
-        click.echo("Nothing has run yet; `phlo run` loads, checks and publishes.")
-    else:
+    elif assets or refs:
         _show(lake, assets, tests, refs, now)
+    if not as_json and not refs and not any(each.last_began or each.published for each in assets):
+        click.echo("Nothing has run yet; `phlo run` loads, checks and publishes.")
 
 
 def read_status(lake: Lake, now: dt.datetime) -> tuple[list[Asset], list[str]]:
-    """Read every table of main, and every one that a run wrote, off the catalog and the journals.
+    """Read every table of main, every one that a run wrote, and every one declared, off catalog, journals and files.
 
     The second of the pair is what dbt's tests say that failed the last time: they name no table.
     """
+    from phlo.inspect.declared import declared_tables
     from phlo.journal import runs
     from phlo.metrics import newest_checks
     from phlo.metrics.tables import size_of
@@ -69,7 +70,7 @@ def read_status(lake: Lake, now: dt.datetime) -> tuple[list[Asset], list[str]]:
     behind = models_behind(lake)
     checks = newest_checks(records, _declared_tests(lake.project))
     found = []
-    for name in sorted({*pin.tables, *pin.views, *newest}):
+    for name in sorted({*pin.tables, *pin.views, *newest, *declared_tables(lake.project)}):
         if not name.startswith("rejected."):
             record, said = newest.get(name), checks.get(name, {})
             found.append(

@@ -1,0 +1,57 @@
+"""What a project's files declare, by their text: importing them takes seconds and runs the user's code."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from phlo.transform.models import last_read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from phlo.project import Project
+
+DECORATORS = ("ingestion", "phlo_ingestion")
+
+
+def declared_tables(project: Project) -> set[str]:
+    """Name the tables of ingestions, and those of models as dbt read them last.
+
+    A file that is no Python, and a ``table_name`` that is not written out, are passed over.
+    """
+    folder = project.root / project.settings.workflows
+    loaded = {f"raw.{name}" for file in folder.rglob("*.py") for name in ingestions_in(file.read_bytes())}
+    models, _ = last_read(project) or ([], [])
+    return loaded | {model.table for model in models}
+
+
+def ingestions_in(source: bytes) -> set[str]:
+    """Name the tables that a workflow file declares, without their namespace.
+
+    >>> sorted(ingestions_in(b'''
+    ... @phlo.ingestion(unique_key="id")
+    ... def readings(partition_date): ...
+    ...
+    ... @phlo_ingestion(table_name="meals")
+    ... def load_meals(partition_date): ...
+    ... '''))
+    ['meals', 'readings']
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return set()
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return {name for function in functions for name in _names(function)}
+
+
+def _names(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+    for decorator in function.decorator_list:
+        called = decorator.func if isinstance(decorator, ast.Call) else decorator
+        if getattr(called, "attr", getattr(called, "id", None)) not in DECORATORS:
+            continue
+        given = decorator.keywords if isinstance(decorator, ast.Call) else []
+        table = next((each.value for each in given if each.arg == "table_name"), ast.Constant(function.name))
+        if isinstance(table, ast.Constant) and isinstance(table.value, str):
+            yield table.value
