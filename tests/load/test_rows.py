@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import collections
 import datetime as dt
 import decimal
 import enum
@@ -25,6 +26,21 @@ class Trend(enum.Enum):
 
 class Level(enum.IntEnum):
     LOW = 1
+
+
+class Kind(enum.StrEnum):
+    CGM = "cgm"
+
+
+class Litres(float):
+    """As quantities with units are made."""
+
+
+class Lower(dict[str, Any]):
+    """A dict that shows its keys otherwise."""
+
+    def items(self) -> Any:
+        return [(key.lower(), value) for key, value in super().items()]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +74,14 @@ class Level(enum.IntEnum):
         (pd.NA, None),
         (MappingProxyType({"a": 1}), {"a": 1}),
         (OrderedDict(a=1), {"a": 1}),
+        (Kind.CGM, "cgm"),
+        (Litres(1.5), 1.5),
+        (Litres(math.inf), "Infinity"),
+        (np.float64(0.1), 0.1),
+        (np.float64(-math.inf), "-Infinity"),
+        (Lower(A=1), {"a": 1}),
+        (collections.namedtuple("Place", "x y")(1, 2), [1, 2]),
+        ("null", "null"),
     ],
 )
 def test_a_value_is_kept_as_json_has_it(value: Any, kept: Any) -> None:
@@ -73,6 +97,11 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | 
 def test_what_is_written_the_quick_way_is_what_python_writes(value: Any) -> None:
     text = encode({"value": value})
     assert json.loads(text, parse_constant=pytest.fail) == decode(_in_full({"value": value}))
+
+
+def test_an_infinity_is_kept_beside_nulls() -> None:
+    assert encode({"a": None, "b": math.inf, "c": "null"}) == '{"a":null,"b":"Infinity","c":"null"}'
+    assert encode({"a": None, "b": [math.inf], "c": math.nan}) == '{"a":null,"b":["Infinity"],"c":null}'
 
 
 def test_keys_that_are_not_text_become_text() -> None:

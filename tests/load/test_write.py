@@ -62,6 +62,7 @@ class Wide(pa.DataFrameModel):
     noise: float = pa.Field(nullable=True)
     device: str = pa.Field(nullable=True)
     unit: str = pa.Field(nullable=True, default="mg/dL")
+    retries: int = pa.Field(nullable=True, default=0)
     battery: int | None
 
 
@@ -80,6 +81,14 @@ def test_a_nullable_column_that_no_row_has_a_field_for_is_named_once(lake: Lake,
         "NULL in raw.readings, for no row of its source has the field: "
         "`noise` (1 of 2 loads), did you mean `Noise`?; `device` (1 of 2 loads)"
     ]
+
+
+def test_days_that_are_written_one_by_one_are_told_of_together(lake: Lake) -> None:
+    lake.reporter = told = Told()
+    rows = [{"id": "a", "noise": 1.0}]
+    what = ingestion(rows=rows, unique_key=("id",), validation_schema=Wide, deduplication="first")
+    lake.load("1", what, DAY, NEXT)
+    assert told.said == ["NULL in raw.readings, for no row of its source has the field: `device`"]
 
 
 def test_nothing_is_said_of_fields_where_there_is_no_row_or_no_schema(lake: Lake) -> None:

@@ -18,6 +18,7 @@ readable as ``error.values``. The reference page of errors is generated from thi
 from phlo.errors.base import (
     PhloError,
     nearest,
+    nearest_names,
 )
 from phlo.errors.catalog import (
     BeforeFirstPublish,
@@ -272,4 +273,5 @@ __all__ = [
     "WriteFailed",
     "WrongArguments",
     "nearest",
+    "nearest_names",
 ]

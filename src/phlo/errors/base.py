@@ -55,11 +55,19 @@ def nearest(name: str, known: Iterable[str]) -> str:
     >>> nearest("x", [])
     '.'
     """
-    candidates = sorted(set(known))
-    folded = {candidate.lower(): candidate for candidate in candidates}
-    close = difflib.get_close_matches(name.lower(), list(folded), n=3, cutoff=0.6)
-    within = [folded[low] for low in folded if name and (name.lower() in low or low in name.lower())]
-    found = list(dict.fromkeys([*(folded[match] for match in close), *within]))[:3]
+    found = nearest_names(name, known)
     if not found:
         return "."
     return "; did you mean " + " or ".join(f"`{match}`" for match in found) + "?"
+
+
+def nearest_names(name: str, known: Iterable[str]) -> list[str]:
+    """List the known names that come nearest to ``name``, three at most.
+
+    >>> nearest_names("sgv2", ["sgv", "date"])
+    ['sgv']
+    """
+    folded = {candidate.lower(): candidate for candidate in sorted(set(known))}
+    close = difflib.get_close_matches(name.lower(), list(folded), n=3, cutoff=0.6)
+    within = [folded[low] for low in folded if name and (name.lower() in low or low in name.lower())]
+    return list(dict.fromkeys([*(folded[match] for match in close), *within]))[:3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from phlo.transform.models import last_read
@@ -18,10 +19,13 @@ DECORATORS = ("ingestion", "phlo_ingestion")
 def declared_tables(project: Project) -> set[str]:
     """Name the tables of ingestions, and those of models as dbt read them last.
 
-    A file that is no Python, and a ``table_name`` that is not written out, are passed over.
+    A file that can't be read or is no Python, and a ``table_name`` that is not written out, are passed over.
     """
     folder = project.root / project.settings.workflows
-    loaded = {f"raw.{name}" for file in folder.rglob("*.py") for name in ingestions_in(file.read_bytes())}
+    loaded = set()
+    for file in folder.rglob("*.py"):
+        with suppress(OSError):
+            loaded |= {f"raw.{name}" for name in ingestions_in(file.read_bytes())}
     models, _ = last_read(project) or ([], [])
     return loaded | {model.table for model in models}
 
@@ -52,6 +56,7 @@ def _names(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
         if getattr(called, "attr", getattr(called, "id", None)) not in DECORATORS:
             continue
         given = decorator.keywords if isinstance(decorator, ast.Call) else []
-        table = next((each.value for each in given if each.arg == "table_name"), ast.Constant(function.name))
+        # `**options`, which has no name, may hold it.
+        table = next((each.value for each in given if each.arg in ("table_name", None)), ast.Constant(function.name))
         if isinstance(table, ast.Constant) and isinstance(table.value, str):
             yield table.value

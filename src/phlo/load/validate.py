@@ -159,7 +159,8 @@ class Judge:
 
     def __init__(self, schema: TableSchema, keys: Sequence[str], reporter: Reporter, *, merging: bool) -> None:
         self.schema, self.keys, self.reporter = schema, keys, reporter
-        self.found = Validated(absent={each.name for each in schema.columns if not each.optional and not each.default})
+        named = (each for each in schema.columns if each.nullable and not each.optional and each.default is None)
+        self.found = Validated(absent={each.name for each in named})
         # Rows of one key become one row when they are merged: that is not for validation to judge.
         self._same = tuple(keys) if merging else ()
         self._seen: dict[tuple[str, ...], dict[Any, Any]] = {

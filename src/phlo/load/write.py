@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from phlo.declarations import SYSTEM_COLUMNS, SilentReporter
-from phlo.errors import PartitioningChanged, TooManyRejected, nearest
+from phlo.errors import PartitioningChanged, TooManyRejected, nearest_names
 from phlo.load.counts import Counts, Wrote, count, stored
 from phlo.load.infer import infer_schema
 from phlo.load.spool import Spool
@@ -45,6 +45,8 @@ class Loaded(Load):
     """Fields of the source that the schema does not have, and in how many rows they were."""
     reasons: dict[str, int] = field(default_factory=dict)
     """Rejected rows by what is wrong with them."""
+    absent: tuple[str, ...] = ()
+    """Nullable columns that no row had a field for."""
 
 
 def load_id(run_id: str, table: str, partition: dt.date | None) -> str:
@@ -81,9 +83,11 @@ def write_loads(
     if not todo:
         return done
     schema = schema_of(ingestion, todo, catalog, ref)
-    for group in _snapshots(ingestion, todo):
-        done += _write(ingestion, group, schema, _Lake(engine, catalog, ref), reporter)
-    return sorted(done, key=lambda load: load.partition or "")
+    lake = _Lake(engine, catalog, ref)
+    new = [load for group in _snapshots(ingestion, todo) for load in _write(ingestion, group, schema, lake, reporter)]
+    if ingestion.validation_schema is not None:
+        _warn_of_absent(ingestion, new, reporter)
+    return sorted([*done, *new], key=lambda load: load.partition or "")
 
 
 def schema_of(ingestion: Ingestion, staged: Sequence[Rows], catalog: Catalog, ref: str) -> TableSchema:
@@ -159,7 +163,6 @@ def _write(
         if rejected.rows or ingestion.rejected_table in before.tables:
             lake.put(ingestion.rejected_table, rejected, staged, mode="replace")
         _refuse_too_many(ingestion, staged, found, lake.ref)
-        _warn_of_absent(ingestion, schema, found, reporter)
         loads = _apply(ingestion, staged, found, good, before, lake)
     names = [each.name for each in fields(Load)]
     lake.catalog.record_load(lake.ref, *(Load(**{name: getattr(load, name) for name in names}) for load in loads))
@@ -202,6 +205,7 @@ def _loaded(ingestion: Ingestion, staged: Rows, found: Validated, counts: Counts
         corrections_rejected=corrections,
         extra_fields=dict(sorted(found.extra_fields.items())),
         reasons=dict(found.reasons.most_common()),
+        absent=tuple(sorted(found.absent)),
     )
 
 
@@ -298,19 +302,18 @@ def _refuse_too_many(ingestion: Ingestion, staged: Sequence[Rows], found: Sequen
         )
 
 
-def _warn_of_absent(ingestion: Ingestion, schema: TableSchema, found: Sequence[Validated], reporter: Reporter) -> None:
+def _warn_of_absent(ingestion: Ingestion, loads: Sequence[Loaded], reporter: Reporter) -> None:
     """Name the nullable columns that no row of a load had a field for: what is misspelt is NULL everywhere, too."""
-    loads = [what for what in found if what.read]
-    nullable = {column.name for column in schema.columns if column.nullable}
-    absent = Counter(name for what in loads for name in sorted(what.absent & nullable))
-    if not absent or ingestion.validation_schema is None:
+    filled = [load for load in loads if load.rows_read]
+    absent = Counter(name for load in filled for name in load.absent)
+    if not absent:
         return
-    unknown = {name for what in loads for name in what.extra_fields}
-    told = [
-        f"`{name}`{'' if count == len(loads) else f' ({count} of {len(loads)} loads)'}"
-        f"{nearest(name, unknown).rstrip('.').replace('; did', ', did')}"
-        for name, count in absent.items()
-    ]
+    unknown = {name for load in filled for name in load.extra_fields}
+    told = []
+    for name, times in absent.items():
+        some = "" if times == len(filled) else f" ({times} of {len(filled)} loads)"
+        meant = " or ".join(f"`{each}`" for each in nearest_names(name, unknown))
+        told.append(f"`{name}`{some}{f', did you mean {meant}?' if meant else ''}")
     reporter.warn(f"NULL in {ingestion.table}, for no row of its source has the field: {'; '.join(told)}")
 
 
