@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from contextlib import closing
@@ -47,7 +48,17 @@ def test_on_a_disk_without_hard_links_a_file_does_not_take_the_place_of_one_that
     with draft_of(file) as draft:
         draft.write_text("ours")
     assert file.read_text() == ("theirs" if meanwhile else "ours")
-    assert not list(tmp_path.glob("*.draft"))
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_link_that_fails_for_another_reason_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "link", full)
+    with pytest.raises(OSError, match="No space left"), draft_of(tmp_path / "one.db") as draft:
+        draft.write_text("ours")
+    assert list(tmp_path.iterdir()) == []
 
 
 def inside(file: Path) -> tuple[object, ...]:

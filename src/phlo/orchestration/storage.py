@@ -6,6 +6,7 @@ the record of processes; the catalog, which is the record of the data, stays at 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 BUSY_SECONDS = 60.0
 KEPT = 4
 """Runs whose files stay open beside the index."""
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+"""What disks that know no hard links say when they are asked for one."""
 
 
 class FastEventLog(SqliteEventLogStorage):
@@ -161,14 +164,27 @@ def draft_of(file: Path) -> Iterator[Path]:
             os.link(draft, file)
         except FileExistsError:
             pass
-        except OSError:  # a disk that knows no links, where a file must not take the place of one that is written to
-            with file.with_name("making.lock").open("a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                if not file.exists():
-                    draft.replace(file)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            _move(draft, file)
     finally:
         for part in ("", "-wal", "-shm"):  # SQLite's own, of a file whose making failed
             draft.with_name(f"{draft.name}{part}").unlink(missing_ok=True)
+
+
+def _move(draft: Path, file: Path) -> None:
+    """Rename a draft where there are no links: it must not take the place of a file that is written to.
+
+    The lock is of this file alone and goes once the file is there: who still waits for it then, or makes it anew, finds
+    the file and does nothing.
+    """
+    making = file.with_name(f"{file.name}.making")
+    with making.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not file.exists():
+            draft.replace(file)
+        making.unlink(missing_ok=True)
 
 
 def _revision(file: Path) -> str:
