@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from phlo.cli.main import COMMANDS, main
 from phlo.cli.main import phlo as phlo_group
@@ -18,6 +19,8 @@ from phlo.cli.render import elapsed
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.conftest import Shop
 
 HEAVY = ["dlt", "pandas", "pyarrow", "pyiceberg", "duckdb", "dagster", "dbt", "pandera", "sqlalchemy", "sqlglot"]
 
@@ -49,6 +52,13 @@ def test_seconds_count_from_the_start_of_the_process_or_of_the_call(monkeypatch:
     with click.Context(phlo_group, obj=given[0]):
         assert elapsed() >= used
     assert given[1]["began"] >= now
+
+
+def test_the_group_of_commands_can_be_called_without_the_entry_point(shop: Shop) -> None:
+    arguments = ["--project", str(shop.root), "materialize", "readings", "--partition", "2024-01-20", "--dry-run"]
+    done = CliRunner().invoke(phlo_group, arguments)
+    assert done.exit_code == 0, done.output
+    assert "raw.readings" in done.output
 
 
 def test_the_version_is_printed_as_documented() -> None:

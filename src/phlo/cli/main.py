@@ -91,7 +91,8 @@ class LazyGroup(click.Group):
 @click.pass_context
 def phlo(ctx: click.Context, project: str | None, debug: bool) -> None:
     """A lakehouse platform as code: load, validate, transform, check and publish, then query."""
-    ctx.obj = {"began": time.monotonic(), **(ctx.obj or {}), "project": project, "debug": debug}
+    given = {"began": time.monotonic(), "ending": ctx.with_resource(ExitStack()), **(ctx.obj or {})}
+    ctx.obj = {**given, "project": project, "debug": debug}
     if not debug:
         _quiet()
 
