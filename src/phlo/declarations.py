@@ -43,7 +43,7 @@ class Source:
         return cls(code.co_filename, code.co_firstlineno, function.__name__)
 
     def __str__(self) -> str:
-        return f"{relative(self.file, Path.cwd())}:{self.line} ({self.function})"
+        return f"{from_here(self.file)}:{self.line} ({self.function})"
 
 
 @dataclass(frozen=True)
@@ -189,6 +189,14 @@ class SilentReporter:
 
     def progress(self, task: str, done: int, total: int, rows: int) -> None:
         """Ignore progress."""
+
+
+def from_here(file: str) -> str:
+    """Name a file from the working folder; as it is where that folder is gone."""
+    try:
+        return relative(file, Path.cwd())
+    except OSError:
+        return file
 
 
 def relative(file: str, root: Path) -> str:

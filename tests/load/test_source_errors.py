@@ -4,7 +4,7 @@ import io
 import json
 import urllib.error
 from email.message import Message
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -20,6 +20,9 @@ from phlo.errors import (
     UnknownRef,
 )
 from phlo.load.source_errors import translate
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def http_error(status: int, url: str) -> requests.HTTPError:
@@ -99,6 +102,16 @@ def test_an_exception_raised_in_place_of_another_is_the_one_that_is_told() -> No
 
 def test_an_exception_without_words_is_told_by_its_name() -> None:
     assert str(translate(NotImplementedError(), ingestion(rows=[]), 0)).endswith(": NotImplementedError")
+
+
+def test_an_error_is_told_where_the_working_folder_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    record = ingestion(rows=[])
+    assert str(record.source).startswith(f"{record.source.file}:{record.source.line} (")
+    assert f" in {record.source.file}, line " in str(translate(RuntimeError("no"), record, 0))
 
 
 def test_json_that_does_not_parse_is_quoted_without_secrets() -> None:

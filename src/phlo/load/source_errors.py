@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.parse import parse_qsl, urlsplit
 
-from phlo.declarations import relative
+from phlo.declarations import from_here
 from phlo.errors import (
     MalformedResponse,
     PhloError,
@@ -201,4 +201,4 @@ def _function_failed(error: BaseException, ingestion: Ingestion) -> PhloError:
     detail = redact(f"{type(error).__name__}: {said}" if said else type(error).__name__)
     if isinstance(error, KeyError) and frames and frames[-1].filename in ("<frozen os>", os.__file__):
         detail = f"the environment has no `{error.args[0]}`; set it there, or in the project's .env"
-    return SourceFunctionFailed(asset=ingestion.table_name, file=relative(named, Path.cwd()), line=line, detail=detail)
+    return SourceFunctionFailed(asset=ingestion.table_name, file=from_here(named), line=line, detail=detail)
