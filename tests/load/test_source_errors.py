@@ -2,9 +2,14 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import threading
 import urllib.error
+import urllib.request
 from email.message import Message
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -58,6 +63,47 @@ def test_what_the_server_said_is_shown_in_one_line_without_secrets(status: int, 
     error.response._content = body
     error.response.request = requests.Request("GET", "https://host", {"Authorization": "Bearer abcdefgh"}).prepare()
     assert str(translate(error, ingestion(rows=[]), 0)).endswith(f": https://host/x?api_key=***{said}")
+
+
+def test_what_the_server_said_moves_no_cursor_and_names_no_window() -> None:
+    error = http_error(400, "https://host/x")
+    error.response._content, error.response.reason = b"\x1b[2J\x1b]0;x\x07red\r\n\tgreen", "\x1b[1mNo"
+    assert str(translate(error, ingestion(rows=[]), 0)).endswith(
+        "(400 [1mNo): https://host/x; it says `[2J]0;xred green`"
+    )
+    assert str(translate(RuntimeError("\x1b[2Jno\x07"), ingestion(rows=[]), 0)).endswith(": RuntimeError: [2Jno")
+
+
+class Refusal(BaseHTTPRequestHandler):
+    """Repeats a login's secret, as some servers do."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_error(400, "No", "client hunter2secret of SK-12345 is not known")
+
+    def log_message(self, *_: object) -> None:
+        """Be silent."""
+
+
+@pytest.mark.parametrize("library", ["requests", "httpx", "urllib"])
+def test_a_secret_that_was_posted_is_not_repeated_whatever_posted_it(library: str) -> None:
+    headers, form = {"X-Api-Key": "SK-12345"}, {"client_secret": "hunter2secret"}
+
+    def ask(url: str) -> None:
+        if library == "urllib":
+            urllib.request.urlopen(urllib.request.Request(url, urlencode(form).encode(), headers))
+        answer = (httpx if library == "httpx" else requests).post(url, data=form, headers=headers)
+        answer.raise_for_status()
+
+    with HTTPServer(("127.0.0.1", 0), Refusal) as server:
+        serving = threading.Thread(target=server.handle_request)
+        serving.start()
+        with pytest.raises((requests.HTTPError, httpx.HTTPStatusError, urllib.error.HTTPError)) as refused:
+            ask(f"http://127.0.0.1:{server.server_port}/token")
+        serving.join()
+    said = str(translate(refused.value, ingestion(rows=[]), 0))
+    assert "client *** of *** is not known" in said
+    assert not {"hunter2secret", "SK-12345"} & set(re.findall(r"[\w-]+", said))
 
 
 def test_what_was_said_to_urllib_is_shown_and_a_body_that_was_not_read_is_not_asked_for() -> None:

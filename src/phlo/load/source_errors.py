@@ -10,7 +10,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
-from urllib.parse import parse_qsl, urlsplit
+from urllib.request import Request
 
 from phlo.declarations import from_here
 from phlo.errors import (
@@ -25,7 +25,8 @@ from phlo.errors import (
     SourceUnavailable,
     SourceUnreachable,
 )
-from phlo.redaction import LOOKED_AT, MIN_SECRET, beginning, clean_url, redact
+from phlo.load.sent import secrets_of
+from phlo.redaction import LOOKED_AT, beginning, clean_url, printable, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,28 +82,33 @@ def _http(error: BaseException, ingestion: Ingestion) -> PhloError | None:
         asset=ingestion.table_name,
         function=ingestion.source,
         status=status,
-        reason=reason,
+        reason=printable(str(reason)),
         url=clean_url(url),
-        said=_said(response if response is not None else error, url),
+        said=_said(error, url),
     )
 
 
 SHOWN = 200
 """Characters of what a server said that an error shows."""
-SENT = re.compile(r"(?i)auth|cookie|token|secret|key|passw|credential|sig")
-"""Names of headers and parameters whose values a server may repeat, and nobody should read."""
 
 
-def _said(response: object, url: str) -> str:
+def _said(error: BaseException, url: str) -> str:
     """What the server said, as the end of a sentence: in one line, without markup and the secrets that it was sent."""
-    text = _beginning_of_body(response).decode("utf-8", "replace")
-    for secret in _sent(getattr(response, "request", None), url):
+    response: Any = getattr(error, "response", error)
+    text = printable(_beginning_of_body(response).decode("utf-8", "replace"))
+    for secret in secrets_of(_request(error), url):
         text = text.replace(secret, "***")
-    if text.lstrip().startswith("<"):
-        text = re.sub(r"(?is)<(script|style)\b.*?</\1>|<[^>]*>", " ", text)
-    text = " ".join(text.replace("`", "'").split())
-    start = beginning(text, SHOWN)
-    return f"; it says `{start}{'…' if len(text) > SHOWN else ''}`" if start else ""
+    if text.startswith("<"):
+        text = re.sub(r"(?i)<(script|style)\b.*?</\1>|<[^>]*>", " ", text)
+    start = beginning(text.replace("`", "'"), SHOWN + 1)
+    return f"; it says `{start[:SHOWN]}{'…' if len(start) > SHOWN else ''}`" if start else ""
+
+
+def _request(error: BaseException) -> object:
+    """What was asked: responses know it, and of urllib's errors the frames that they came through."""
+    frames = (frame.f_locals.get("req") for frame, _ in traceback.walk_tb(error.__traceback__))
+    given = getattr(getattr(error, "response", None), "request", None)
+    return given or next((each for each in frames if isinstance(each, Request)), None)
 
 
 def _beginning_of_body(response: Any) -> bytes:
@@ -116,14 +122,6 @@ def _beginning_of_body(response: Any) -> bytes:
         if content is False and response.raw is not None:
             return bytes(next(response.iter_content(LOOKED_AT), b""))
     return b""
-
-
-def _sent(request: object, url: str) -> list[str]:
-    """The secrets of a request's headers and address, longest first: `Bearer x` is both parts and the whole."""
-    sent = [*(getattr(request, "headers", None) or {}).items(), *parse_qsl(urlsplit(url).query)]
-    values = [str(value) for name, value in sent if SENT.search(name)] + [urlsplit(url).password or ""]
-    parts = {part for value in values for part in (value, *value.split()) if len(part) >= MIN_SECRET}
-    return sorted(parts, key=len, reverse=True)
 
 
 CUT_SHORT = {
@@ -163,7 +161,7 @@ def _why(error: BaseException) -> str:
     timeout = any("Timeout" in type(each).__name__ for each in causes)
     inner = next((each for each in reversed(causes) if isinstance(each, OSError) and each.strerror), causes[-1])
     text = "no answer in time" if timeout else getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
-    return redact(f"{text} ({clean_url(url)})" if url else str(text))
+    return redact(printable(f"{text} ({clean_url(url)})" if url else str(text)))
 
 
 ANSWERS = {("requests", "Response"), ("httpx", "Response"), ("dlt", "Response")}
@@ -174,7 +172,7 @@ def _malformed(error: BaseException, ingestion: Ingestion) -> PhloError | None:
     if not kinds & {"json.JSONDecodeError", "requests.JSONDecodeError", "simplejson.JSONDecodeError"}:
         return None
     document = str(getattr(error, "doc", "")).strip()
-    start = beginning(document, 80).replace("\n", " ")
+    start = beginning(document, 80)
     broken_off = getattr(error, "pos", 0) >= len(document) or "Unterminated" in str(error)
     detail = "it is empty" if not start else "it breaks off" if broken_off else f"it begins with `{start}…`"
     asked = _asked(error)
@@ -198,7 +196,7 @@ def _function_failed(error: BaseException, ingestion: Ingestion) -> PhloError:
     near = own or [frame for frame in frames if Path(frame.filename).is_relative_to(file.parent)]
     named, line = (near[-1].filename, near[-1].lineno) if near else (str(file), ingestion.source.line)
     said = next((line for line in str(error).splitlines() if line.strip()), "")
-    detail = redact(f"{type(error).__name__}: {said}" if said else type(error).__name__)
+    detail = redact(f"{type(error).__name__}: {printable(said)}" if said else type(error).__name__)
     if isinstance(error, KeyError) and frames and frames[-1].filename in ("<frozen os>", os.__file__):
         detail = f"the environment has no `{error.args[0]}`; set it there, or in the project's .env"
     return SourceFunctionFailed(asset=ingestion.table_name, file=from_here(named), line=line, detail=detail)
