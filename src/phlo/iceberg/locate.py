@@ -14,7 +14,15 @@ from pyiceberg.schema import Schema
 
 from phlo.declarations import SYSTEM_COLUMNS
 from phlo.iceberg.parquet import stored_schema
-from phlo.iceberg.plain_files import MOST_MEMORY, NotPlain, PlainFile, arrow_schema, conformed, with_dictionaries
+from phlo.iceberg.plain_files import (
+    MOST_MEMORY,
+    NotPlain,
+    PlainFile,
+    arrow_schema,
+    conformed,
+    or_not_plain,
+    with_dictionaries,
+)
 from phlo.iceberg.tables import FILE, ROW, Columns, needs_reader, tasks_sql
 from phlo.iceberg.types import quoted
 
@@ -102,16 +110,17 @@ def _held(table: Table, tasks: Sequence[FileScanTask]) -> list[PlainFile]:
         files = [PlainFile.of(task.file, schema) for task in tasks]
         if sum(file.size for file in files) > MOST_MEMORY:
             return []
-        repeat = {name for file in files for name in file.dictionaries}
+        repeat = {place for file in files for place in file.dictionaries}
         return [replace(file, held=_rows(file, with_dictionaries(schema, repeat), names)) for file in files]
-    except (NotPlain, OSError, pa.ArrowException):  # DuckDB tells of what can not be read
+    except NotPlain:
         return []
 
 
 def _rows(file: PlainFile, schema: pa.Schema, names: Sequence[str]) -> pa.Table:
     groups = [conformed(group, schema) for group in file.row_groups()]
     rows = pa.concat_tables(groups) if groups else schema.empty_table()
-    return rows.rename_columns(names).unify_dictionaries()
+    with or_not_plain():
+        return rows.rename_columns(names).unify_dictionaries()
 
 
 def _numbered(rows: pa.Table, number: int) -> pa.Table:

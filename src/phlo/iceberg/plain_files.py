@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -48,7 +49,8 @@ class PlainFile:
     def of(cls, file: DataFile, schema: pa.Schema) -> PlainFile:
         """Open it, or raise ``NotPlain``."""
         path = local_path(file.file_path)
-        found = cls(path, pq.read_metadata(path))
+        with or_not_plain():
+            found = cls(path, pq.read_metadata(path))
         stored, wanted = ([(_short(field), field.metadata) for field in each] for each in (found._columns, schema))
         if stored != wanted or max(found._sizes, default=0) > MOST_MEMORY:
             raise NotPlain
@@ -59,17 +61,25 @@ class PlainFile:
         if self.held is not None:
             yield self.held
             return
-        repeat = [field.name for field in self._columns if field.name in self.dictionaries and _is_text(field.type)]
-        with pq.ParquetFile(self.path, metadata=self.footer, read_dictionary=repeat) as file:
+        named = [self._columns.field(place) for place in sorted(self.dictionaries)]
+        repeat = [field.name for field in named if _is_text(field.type)]
+        with or_not_plain():
+            opened = pq.ParquetFile(self.path, metadata=self.footer, read_dictionary=repeat)
+        with opened as file:
             for number in range(self.footer.num_row_groups):
-                yield file.read_row_group(number, use_threads=False)
+                with or_not_plain():
+                    rows = file.read_row_group(number, use_threads=False)
+                yield rows
 
     @cached_property
-    def dictionaries(self) -> frozenset[str]:
-        """The columns for which a dictionary was found worth its while, when their rows were first written."""
-        groups = map(self.footer.row_group, range(self.footer.num_row_groups))
-        chunks = (group.column(place) for group in groups for place in range(group.num_columns))
-        return frozenset(chunk.path_in_schema for chunk in chunks if chunk.has_dictionary_page)
+    def dictionaries(self) -> frozenset[int]:
+        """The columns for which a dictionary was found worth its while, when their rows were first written.
+
+        By their places: the table may call them otherwise now.
+        """
+        groups = list(map(self.footer.row_group, range(self.footer.num_row_groups)))
+        places = range(self.footer.num_columns)
+        return frozenset(place for place in places if any(group.column(place).has_dictionary_page for group in groups))
 
     @cached_property
     def _columns(self) -> pa.Schema:
@@ -94,20 +104,30 @@ def arrow_schema(schema: Schema) -> pa.Schema | None:
     return pa.schema([field.with_type(_short(field)).with_nullable(True) for field in schema_to_pyarrow(schema)])
 
 
-def with_dictionaries(schema: pa.Schema, names: Collection[str]) -> pa.Schema:
-    """Let the texts of some names be numbers of a dictionary."""
+@contextmanager
+def or_not_plain() -> Iterator[None]:
+    """Leave what Arrow can not read or convert to DuckDB, which can, or tells why not."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise NotPlain from error
+
+
+def with_dictionaries(schema: pa.Schema, places: Collection[int]) -> pa.Schema:
+    """Let the texts in some places be numbers of a dictionary."""
     return pa.schema(
-        field.with_type(pa.dictionary(pa.int32(), field.type))
-        if field.name in names and _is_text(field.type)
-        else field
-        for field in schema
+        field.with_type(pa.dictionary(pa.int32(), field.type)) if place in places and _is_text(field.type) else field
+        for place, field in enumerate(schema)
     )
 
 
 def conformed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     """Give rows the names and types of a schema; rows that have them are not cast, which takes time for each."""
     named = rows.rename_columns(schema.names)
-    return named if named.schema.equals(schema) else named.cast(schema)
+    if named.schema.equals(schema):
+        return named
+    with or_not_plain():
+        return named.cast(schema)
 
 
 def _short(field: pa.Field) -> pa.DataType:

@@ -1,8 +1,8 @@
 """Files written again through Arrow, a row group at a time: for DuckDB, setting up and writing cost more.
 
 116 files of 90 kB took 1.4 s of CPU as so many ``COPY`` statements, and take 0.5 s here; one of 17 MB took 0.47, and
-takes 0.29. What is not plain (nested columns, NaN, files from before the schema changed, much to hold in memory) is
-left to DuckDB.
+takes 0.29. What is not plain (nested columns, NaN, files from before columns came or changed their type, much to hold
+in memory) is left to DuckDB.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from phlo.iceberg.plain_files import (
     PlainFile,
     arrow_schema,
     conformed,
+    or_not_plain,
     with_dictionaries,
 )
 from phlo.iceberg.tables import FILE, ROW, needs_reader
@@ -97,12 +98,13 @@ class SmallFiles:
             return None
         try:
             files = [self._file(task, number) for task, number in zip(tasks, numbers, strict=True)]
-            dictionaries = {name for file in files for name in file.dictionaries}
+            dictionaries = {place for file in files for place in file.dictionaries}
             kept = chain.from_iterable(map(self._kept, files, numbers))
             new = [] if again else [self.fresh.get(partition, self.schema.empty_table())]
             schema = with_dictionaries(self.schema, dictionaries)
             groups = _grouped(chain(kept, new), schema)
-            return self.writer.write_arrow(groups, schema, partition, sorted(dictionaries))
+            names = [self.schema.names[place] for place in sorted(dictionaries)]
+            return self.writer.write_arrow(groups, schema, partition, names)
         except NotPlain:
             return None
 
@@ -144,7 +146,8 @@ def _joined(tables: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
     rows = pa.concat_tables([conformed(table, schema) for table in tables])
     for place, column in enumerate(rows.columns):
         if pa.types.is_dictionary(column.type):
-            rows = rows.set_column(place, schema.field(place), _without_unused(column.unify_dictionaries()))
+            with or_not_plain():
+                rows = rows.set_column(place, schema.field(place), _without_unused(column.unify_dictionaries()))
         elif pa.types.is_floating(column.type) and pc.any(pc.is_nan(column)).as_py():
             raise NotPlain  # Arrow leaves NaN out of a bound; readers may hold it for the greatest number
     return rows
