@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
 from pyiceberg.expressions import AlwaysTrue
+from pyiceberg.io.pyarrow import PyArrowFileIO
+from pyiceberg.manifest import _manifests
 
 from phlo.iceberg import commit, manifests
 from phlo.iceberg.catalog import SqlRefCatalog
@@ -68,8 +71,39 @@ def test_manifests_are_forgotten_when_they_are_too_many(table: Table, monkeypatc
         append(table, rows([day]))
     for _ in range(2):
         assert shown(plan_files(table, AlwaysTrue())) == shown(table.scan().plan_files())
-    assert manifests._remembered.count == sum(map(len, manifests._remembered.manifests.values()))
+    assert manifests._remembered.count == sum(map(len, manifests._remembered.files.values()))
     assert 0 < manifests._remembered.count <= 3
+
+
+def test_a_list_of_manifests_is_read_once_for_all_handles(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    append(table, rows(DAYS[:2]))
+    snapshot = table.current_snapshot()
+    assert snapshot is not None
+    read: list[str] = []
+
+    def noted(io: Any, path: str) -> Any:
+        read.append(path)
+        return _manifests(io, path)
+
+    monkeypatch.setattr(manifests, "_remembered", manifests._Remembered())
+    monkeypatch.setattr(manifests, "_manifests", noted)
+    handles = [PyArrowFileIO() for _ in range(3)]
+    kept = [weakref.ref(each) for each in handles]
+    assert [len(manifests.manifests_of(snapshot, each)) for each in handles] == [1, 1, 1]
+    assert read == [snapshot.manifest_list]
+    handles.clear()
+    gc.collect()
+    assert [each() for each in kept] == [None] * 3
+
+
+def test_lists_of_manifests_are_forgotten_too(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifests, "_remembered", manifests._Remembered())
+    monkeypatch.setattr(manifests, "REMEMBERED", 5)
+    for day in DAYS:
+        append(table, rows([day]))
+    for snapshot in table.metadata.snapshots:
+        assert manifests.manifests_of(snapshot, table.io) == snapshot.manifests(table.io)
+        assert sum(map(len, manifests._remembered.files.values())) <= 5
 
 
 def test_a_commit_writes_again_no_more_than_the_manifest_whose_file_goes(

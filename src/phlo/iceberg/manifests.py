@@ -10,9 +10,8 @@ import threading
 from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyiceberg.avro.file import AvroFile
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
@@ -34,7 +33,7 @@ from pyiceberg.typedef import KeyDefaultDict
 from phlo.iceberg.deletes import Deletes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from pyiceberg.expressions.visitors import ResidualEvaluator
     from pyiceberg.io import FileIO
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from pyiceberg.table.snapshots import Snapshot
 
 REMEMBERED = 10_000
-"""Entries of manifests that are kept decoded, at some 5 kB each."""
+"""Entries of manifests, and of their lists, that are kept decoded, at some 5 kB each."""
 
 
 def plan_files(table: Table, rows: BooleanExpression) -> list[FileScanTask]:
@@ -59,12 +58,15 @@ def plan_files(table: Table, rows: BooleanExpression) -> list[FileScanTask]:
 
 def live(io: FileIO, manifest: ManifestFile) -> list[ManifestEntry]:
     """The entries of a committed manifest whose files are in the table; all who ask get the same, to read only."""
-    return _remembered.entries(io, manifest)
+    key = (manifest.manifest_path, manifest.sequence_number)
+    found: list[ManifestEntry] = _remembered.read(key, lambda: _entries(io, manifest))
+    return found
 
 
 def manifests_of(snapshot: Snapshot, io: FileIO) -> list[ManifestFile]:
     """The manifests of a snapshot, whose list is read once."""
-    return list(_listed(snapshot.manifest_list, io))
+    found: list[ManifestFile] = _remembered.read(snapshot.manifest_list, lambda: _manifests(io, snapshot.manifest_list))
+    return list(found)
 
 
 @contextmanager
@@ -116,11 +118,6 @@ class _Planner(ManifestGroupPlanner):
         return lambda _file: same
 
 
-@lru_cache(maxsize=64)
-def _listed(manifest_list: str, io: FileIO) -> tuple[ManifestFile, ...]:
-    return _manifests(io, manifest_list)
-
-
 def _always(_: DataFile) -> bool:
     return True
 
@@ -131,31 +128,41 @@ def _residual(evaluator: Callable[[DataFile], ResidualEvaluator], file: DataFile
 
 @dataclass
 class _Remembered:
-    """Decoded manifests, by path, as they are never changed; the one that was asked for longest ago goes first."""
+    """Decoded files, by path, as they are never changed; the one that was asked for longest ago goes first.
 
-    manifests: OrderedDict[tuple[str, int], list[ManifestEntry]] = field(default_factory=OrderedDict)
+    Whoever asked is not kept: every handle has a ``FileIO`` of its own.
+    """
+
+    files: OrderedDict[Hashable, Sequence[Any]] = field(default_factory=OrderedDict)
     count: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def entries(self, io: FileIO, manifest: ManifestFile) -> list[ManifestEntry]:
-        key = (manifest.manifest_path, manifest.sequence_number)
+    def read(self, key: Hashable, decode: Callable[[], Sequence[Any]]) -> Any:
         with self.lock:
-            if key in self.manifests:
-                self.manifests.move_to_end(key)
-                return self.manifests[key]
-        with no_collection():
-            deletes = manifest.content == ManifestContent.DELETES
-            found = _deletes(io, manifest) if deletes else manifest.fetch_manifest_entry(io, discard_deleted=True)
+            if key in self.files:
+                self.files.move_to_end(key)
+                return self.files[key]
+        found = decode()
         self._keep(key, found)
         return found
 
-    def _keep(self, key: tuple[str, int], entries: list[ManifestEntry]) -> None:
+    def _keep(self, key: Hashable, entries: Sequence[Any]) -> None:
         with self.lock:
-            if key not in self.manifests and len(entries) <= REMEMBERED:
-                self.manifests[key] = entries
-                self.count += len(entries)
+            if key not in self.files and len(entries) <= REMEMBERED:
+                self.files[key] = entries
+                self.count += _weight(entries)
             while self.count > REMEMBERED:
-                self.count -= len(self.manifests.popitem(last=False)[1])
+                self.count -= _weight(self.files.popitem(last=False)[1])
+
+
+def _weight(entries: Sequence[Any]) -> int:
+    return max(len(entries), 1)
+
+
+def _entries(io: FileIO, manifest: ManifestFile) -> list[ManifestEntry]:
+    with no_collection():
+        deletes = manifest.content == ManifestContent.DELETES
+        return _deletes(io, manifest) if deletes else manifest.fetch_manifest_entry(io, discard_deleted=True)
 
 
 def _deletes(io: FileIO, manifest: ManifestFile) -> list[ManifestEntry]:
