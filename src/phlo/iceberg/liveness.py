@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -157,7 +158,11 @@ def _files(folder: str) -> Iterator[tuple[str, os.stat_result]]:
 
 def _changed(folder: str) -> float:
     """When something was last made in a table's folder, or taken out of it: a run may be making the table."""
-    return max((Path(parent).stat().st_mtime for parent, _, _ in os.walk(folder)), default=0.0)
+    latest = 0.0
+    for parent, _, _ in os.walk(folder):
+        with suppress(FileNotFoundError):  # another's clean-up took the folder
+            latest = max(latest, Path(parent).stat().st_mtime)
+    return latest
 
 
 def is_gone(folder: str) -> bool:
@@ -174,6 +179,7 @@ def remove(loose: Iterable[Orphan], dead: Iterable[str], before: datetime) -> in
         freed += orphan.size
     for folder in old:
         for parent, _, names in os.walk(folder, topdown=False):
-            if not names and not any(Path(parent).iterdir()):
-                Path(parent).rmdir()
+            with suppress(FileNotFoundError):
+                if not names and not any(Path(parent).iterdir()):
+                    Path(parent).rmdir()
     return freed
