@@ -94,10 +94,17 @@ def test_columns_with_the_names_of_the_notes_are_no_obstacle(make: Make) -> None
 
 
 @WAYS
-def test_a_file_that_is_gone_is_named(make: Make, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", [False, True], ids=["gone", "damaged"])
+@pytest.mark.parametrize("key", ["a", "b"])
+def test_a_file_that_can_not_be_read_is_named(make: Make, tmp_path: Path, key: str, *, damaged: bool) -> None:
     table = make(pa.schema([("key", pa.string())]))
     merge(table, pa.table({"key": ["a"]}), ["key"])
     (task,) = table.scan().plan_files()
-    (tmp_path / local_path(task.file.file_path)).unlink()
+    file = tmp_path / local_path(task.file.file_path)
+    file.unlink()
+    if damaged:
+        file.write_bytes(b"x" * task.file.file_size_in_bytes)
     with pytest.raises(WriteFailed, match=r"\.parquet"):
-        merge(table, pa.table({"key": ["a"]}), ["key"])
+        merge(table, pa.table({"key": [key]}), ["key"])
+    with pytest.raises(WriteFailed, match=r"\.parquet"):
+        append(table, pa.table({"key": [key]}))

@@ -39,6 +39,12 @@ if TYPE_CHECKING:
     from phlo.iceberg.tables import Connection
 
 
+UNWRITTEN = (
+    *(duckdb.IOException, duckdb.OutOfMemoryException, duckdb.ConversionException),
+    duckdb.InvalidInputException,  # a file that is damaged
+)
+"""What is told as a write that failed."""
+
 # In notebooks the progress bar goes to stdout. A scan by field ids does not tell how many rows it has: DuckDB would
 # take it for the smaller side of a join, and hold the table in memory. As written here, the batch is on the right, and
 # that is what is held.
@@ -152,7 +158,7 @@ def _staged(table: Table, rows: pa.Table | pa.RecordBatchReader, limits: Limits 
             con.execute(SESSION)
             _stage(con, table, rows)
             yield con
-    except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.ConversionException) as error:
+    except UNWRITTEN as error:
         detail = str(error).partition("\n")[0]
         raise WriteFailed(table=".".join(table.name()), detail=detail) from error
 
