@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from phlo.profiles import Lake
-    from phlo.project import Project
     from phlo.protocols import Ref
     from phlo.transform.behind import Since
 
@@ -62,15 +61,19 @@ def read_status(lake: Lake, now: dt.datetime) -> tuple[list[Asset], list[str]]:
     from phlo.metrics import newest_checks
     from phlo.metrics.tables import size_of
     from phlo.transform.behind import models_behind
+    from phlo.transform.models import last_read
 
     pin = lake.catalog.pin()
     published = {name: newest.at for name, newest in lake.catalog.newest().items()}
     records = runs(lake.project.state, since=now - LOOK_BACK)
     newest = {name: record for record in sorted(records, key=lambda each: each.until) for name in record.tables}
     behind = models_behind(lake)
-    checks = newest_checks(records, _declared_tests(lake.project))
+    read = last_read(lake.project)  # a look at dbt's files as they are now would cost seconds
+    models, tests = read or ([], [])
+    checks = newest_checks(records, None if read is None else {test.name for test in tests})
+    declared = declared_tables(lake.project) | {model.table for model in models}
     found = []
-    for name in sorted({*pin.tables, *pin.views, *newest, *declared_tables(lake.project)}):
+    for name in sorted({*pin.tables, *pin.views, *newest, *declared}):
         if not name.startswith("rejected."):
             record, said = newest.get(name), checks.get(name, {})
             found.append(
@@ -88,14 +91,6 @@ def read_status(lake: Lake, now: dt.datetime) -> tuple[list[Asset], list[str]]:
                 )
             )
     return found, list(filter(None, checks.get("", {}).values()))
-
-
-def _declared_tests(project: Project) -> set[str] | None:
-    """The data tests that the dbt project had when dbt read it last: a look at its files would cost seconds."""
-    from phlo.transform.models import last_read
-
-    read = last_read(project)
-    return None if read is None else {test.name for test in read[1]}
 
 
 def _show(lake: Lake, assets: Sequence[Asset], tests: Sequence[str], refs: Sequence[Ref], now: dt.datetime) -> None:

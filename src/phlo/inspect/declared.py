@@ -1,12 +1,10 @@
-"""What a project's files declare, by their text: importing them takes seconds and runs the user's code."""
+"""Which tables workflow files declare, by their text: importing them takes seconds and runs the user's code."""
 
 from __future__ import annotations
 
 import ast
 from contextlib import suppress
 from typing import TYPE_CHECKING
-
-from phlo.transform.models import last_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +15,7 @@ DECORATORS = ("ingestion", "phlo_ingestion")
 
 
 def declared_tables(project: Project) -> set[str]:
-    """Name the tables of ingestions, and those of models as dbt read them last.
+    """Name the tables of ingestions.
 
     A file that can't be read or is no Python, and a ``table_name`` that is not written out, are passed over.
     """
@@ -26,8 +24,7 @@ def declared_tables(project: Project) -> set[str]:
     for file in folder.rglob("*.py"):
         with suppress(OSError):
             loaded |= {f"raw.{name}" for name in ingestions_in(file.read_bytes())}
-    models, _ = last_read(project) or ([], [])
-    return loaded | {model.table for model in models}
+    return loaded
 
 
 def ingestions_in(source: bytes) -> set[str]:
