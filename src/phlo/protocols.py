@@ -274,3 +274,9 @@ class Engine(Protocol):
         where the table has no ``partition_date``); ``insert`` adds rows and replaces none. Rows that are already
         there unchanged are not written again.
         """
+
+    def last_by(self, name: str, rows: pa.RecordBatchReader, keys: Sequence[str], by: str) -> dict[str, int]:
+        """Count a table's rows to be by a column's values, of equal keys the last alone; memory need not hold them."""
+
+    def known_by(self, name: str, pin: Pin, before: Pin, keys: Sequence[str], by: str) -> dict[str, int]:
+        """Count a table's rows whose key it had in another state, by a column's values."""

@@ -22,8 +22,9 @@ from phlo.engine.failure import explained, reading_views
 from phlo.engine.guard import check_read_only
 from phlo.engine.instance import Instance
 from phlo.engine.spill import spill_folder
-from phlo.errors import QueryFailed, TableNotYet, UnknownTable, nearest
-from phlo.iceberg.interrupts import stoppable
+from phlo.engine.tally import known_by, last_by
+from phlo.errors import QueryFailed, TableNotYet, UnknownTable, WriteFailed, nearest
+from phlo.iceberg.interrupts import StoppableConnection, stoppable
 from phlo.iceberg.tables import (
     PARTITION_COLUMN,
     Columns,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from phlo.config import Settings
     from phlo.engine.dialect import Tables
     from phlo.iceberg import merge
+    from phlo.iceberg.tables import Connection
     from phlo.protocols import Catalog, Pin, Publish, WriteMode
 
 SCANS, LONGEST_SCAN = 64, 200_000
@@ -143,6 +145,26 @@ class DuckDBEngine:
         if mode == "insert" or (mode == "append" and dated and not partitions):
             return merge.append(table, rows, limits=limits)
         return merge.replace(table, rows, partitions if dated else (), limits=limits)
+
+    def last_by(self, name: str, rows: pa.RecordBatchReader, keys: Sequence[str], by: str) -> dict[str, int]:
+        """Count a table's rows to be by a column's values, of equal keys the last alone; memory need not hold them."""
+        with self._counting(name) as con:
+            return last_by(con, rows, keys, by)
+
+    def known_by(self, name: str, pin: Pin, before: Pin, keys: Sequence[str], by: str) -> dict[str, int]:
+        """Count a table's rows whose key it had in another state, by a column's values."""
+        now, then = (self.catalog.open_pinned(name, each) for each in (pin, before))
+        with self._counting(name) as con:
+            return known_by(con, scan_sql(now, [*keys, by], (), con), scan_sql(then, keys, (), con), keys, by)
+
+    @contextmanager
+    def _counting(self, name: str) -> Iterator[Connection]:
+        """Yield a connection that may use of the machine what a write may."""
+        try:
+            with self._writes.connected() as con:
+                yield StoppableConnection(con)
+        except duckdb.Error as error:
+            raise WriteFailed(table=name, detail=str(error).partition("\n")[0]) from error
 
     def limits(self) -> merge.Limits:
         """The DuckDB that all writes of this engine share, and with it what they may use of the machine."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -70,13 +69,13 @@ def count(wrote: Wrote) -> list[Counts]:
     if untouched and sum(rows > 0 for rows in wrote.good) <= 1:
         whole = Counts(written.inserted, written.updated, written.unchanged)
         return [whole if rows else Counts() for rows in wrote.good]
-    survivors = _survivors(wrote)
-    if untouched and not written.unchanged:
-        changed = survivors
-    elif untouched and not (written.inserted or written.updated):
-        changed = [0] * len(survivors)
+    if untouched and not (written.inserted or written.updated):
+        changed = [0] * len(wrote.good)
+    elif untouched and sum(wrote.good) == written.inserted + written.updated:
+        changed = list(wrote.good)
     else:
         changed = _changed(wrote)
+    survivors = changed if untouched and not written.unchanged else _survivors(wrote)
     updated = _updated(wrote, changed, earlier=sum(changed) > written.inserted + written.updated)
     return [
         Counts(inserted=new - old, updated=old, unchanged=max(left - new, 0))
@@ -126,14 +125,9 @@ def _updated(wrote: Wrote, changed: Sequence[int], *, earlier: bool) -> list[int
     before = wrote.catalog.pin(MAIN) if earlier else wrote.before
     if wrote.ingestion.table not in before.tables:
         return [0] * len(changed)
-    names = ", ".join(_quoted(name) for name in wrote.keys)
-    ids = _listed(wrote.load_ids)
-    sql = f"SELECT {names}, {LOAD_ID} FROM {_table(wrote.ingestion.table)} WHERE {LOAD_ID} IN ({ids})"
-    now = wrote.engine.query(sql, wrote.catalog.pin(wrote.ref))
-    old = wrote.engine.read(wrote.ingestion.table, before, columns=wrote.keys)
-    hits = now.join(old, list(wrote.keys), join_type="left semi").group_by(LOAD_ID).aggregate([(LOAD_ID, "count")])
-    counted = dict(zip(hits[LOAD_ID].to_pylist(), hits[f"{LOAD_ID}_count"].to_pylist(), strict=True))
-    return [int(counted.get(load_id, 0)) for load_id in wrote.load_ids]
+    table, now = wrote.ingestion.table, wrote.catalog.pin(wrote.ref)
+    counted = wrote.engine.known_by(table, now, before, wrote.keys, LOAD_ID)
+    return [counted.get(load_id, 0) for load_id in wrote.load_ids]
 
 
 def _survivors(wrote: Wrote) -> list[int]:
@@ -141,16 +135,8 @@ def _survivors(wrote: Wrote) -> list[int]:
     written = wrote.written
     if not wrote.keys or sum(wrote.good) == written.inserted + written.updated + written.unchanged:
         return list(wrote.good)
-    import pyarrow as pa
-
-    keys = list(wrote.keys)
-    batches = (batch.select([*keys, LOAD_ID]) for batch in wrote.rows.contents())
-    parts = [part.set_column(len(keys), LOAD_ID, part[LOAD_ID].dictionary_encode()) for part in batches]
-    rows = pa.Table.from_batches(parts).unify_dictionaries()
-    numbered = rows.append_column("phlo_row", pa.array(range(rows.num_rows), pa.int64()))
-    last = numbered.group_by(keys).aggregate([("phlo_row", "max")])["phlo_row_max"]
-    left = Counter({each["values"]: each["counts"] for each in rows[LOAD_ID].take(last).value_counts().to_pylist()})
-    return [left[load_id] for load_id in wrote.load_ids]
+    left = wrote.engine.last_by(wrote.ingestion.table, wrote.rows.contents(), wrote.keys, LOAD_ID)
+    return [left.get(load_id, 0) for load_id in wrote.load_ids]
 
 
 def _among(columns: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> str:
