@@ -17,7 +17,7 @@ INT, FLOAT, TEXT, BOOL = pa.int64(), pa.float64(), pa.string(), pa.bool_()
 TIME, ZONED, DAY = pa.timestamp("us"), pa.timestamp("us", "UTC"), pa.date32()
 EXACT = pa.decimal128(10, 2)
 YEARS = "is not a time in the years 1 to 9999"
-NUMBERS = pa.list_(pa.int64())
+NUMBERS, TEXTS = pa.list_(pa.int64()), pa.list_(pa.string())
 
 
 def cast(value: Any, kind: pa.DataType, **options: Any) -> tuple[Any, list[str]]:
@@ -73,6 +73,11 @@ def cast(value: Any, kind: pa.DataType, **options: Any) -> tuple[Any, list[str]]
         ("99999999.99", EXACT, decimal.Decimal("99999999.99")),
         ([1, 2], NUMBERS, [1, 2]),
         ([], NUMBERS, []),
+        (["1", 2.0, None, math.nan], NUMBERS, [1, 2, None, None]),
+        (["a", 5, {"b": 1}], TEXTS, ["a", "5", '{"b":1}']),
+        ({"a": [1], "b": 2}, pa.struct([("a", NUMBERS), ("c", TIME)]), {"a": [1], "c": None}),
+        ({"a": "1"}, pa.map_(pa.string(), INT), [("a", 1)]),
+        (["2024-01-20"], pa.list_(DAY), [dt.date(2024, 1, 20)]),
     ],
 )
 def test_a_value_that_fits_is_cast(value: Any, kind: pa.DataType, expected: Any) -> None:
@@ -111,6 +116,14 @@ def test_a_value_that_fits_is_cast(value: Any, kind: pa.DataType, expected: Any)
         (True, EXACT, "`c` = `true` is not a number"),
         (["a"], NUMBERS, '`c` = `["a"]` is not a list<item: int64>'),
         (5, NUMBERS, "`c` = `5` is not a list<item: int64>"),
+        ([1, 1.7], NUMBERS, "`c` = `[1,1.7]` is not a list<item: int64>"),
+        ([True], NUMBERS, "`c` = `[true]` is not a list<item: int64>"),
+        ({"a": 1}, NUMBERS, '`c` = `{"a":1}` is not a list<item: int64>'),
+        ("ab", TEXTS, "`c` = `ab` is not a list<item: string>"),
+        ([["ab"]], pa.list_(NUMBERS), '`c` = `[["ab"]]` is not a list<item: list<item: int64>>'),
+        ({"a": [0.5]}, pa.struct([("a", NUMBERS)]), '`c` = `{"a":[0.5]}` is not a struct<a: list<item: int64>>'),
+        ([1], pa.struct([("a", NUMBERS)]), "`c` = `[1]` is not a struct<a: list<item: int64>>"),
+        ({None: 1}, pa.map_(pa.string(), INT), '`c` = `{"null":1}` is not a map<string, int64>'),
         ("x" * 70, INT, f"`c` = `{'x' * 60}…` is not a whole number"),
     ],
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -8,6 +9,7 @@ import pytest
 from loading import DAY, ingestion
 
 from phlo.declarations import SilentReporter
+from phlo.errors import SchemaError
 from phlo.load.infer import infer_schema
 from phlo.load.stage import stage
 
@@ -29,6 +31,9 @@ def types(tmp_path: Path, rows: Any, known: pa.Schema | None = None) -> dict[str
         ([1, 2], "int64"),
         ([1, 2.5], "double"),
         ([2.5], "double"),
+        ([2.5, math.inf, -math.inf], "double"),
+        ([1, math.inf], "double"),
+        ([math.inf, "a"], "string"),
         (["a"], "string"),
         ([True, False], "bool"),
         ([True, 1], "string"),
@@ -83,3 +88,10 @@ def test_arrow_columns_keep_their_types_as_tables_hold_them(tmp_path: Path) -> N
 def test_types_of_several_pages_are_brought_together(tmp_path: Path) -> None:
     pages = [pa.table({"n": pa.array([1], pa.int32()), "x": [1]}), [{"n": 2, "x": "a"}], pa.table({"n": [0.5]})]
     assert types(tmp_path, pages) == {"n": "double", "x": "string"}
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "\ud800"])
+def test_a_field_that_no_column_can_be_called_like_is_an_error_with_a_way_out(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SchemaError, match="no column can have the name `'") as failure:
+        types(tmp_path, [{"id": 1, name: 2}])
+    assert "validation_schema" in failure.value.next_step

@@ -270,6 +270,19 @@ def test_what_can_not_define_a_table_is_an_error_that_says_what_to_do() -> None:
         read_model(int)
 
 
+def test_a_model_of_no_column_or_of_one_without_a_name_defines_no_table() -> None:
+    class Empty(pa.DataFrameModel):
+        partition_date: str
+
+    class Unnamed(pa.DataFrameModel):
+        note: str = pa.Field(alias="")
+
+    with pytest.raises(SchemaError, match="`Empty` can not be used: it names no column"):
+        read_model(Empty)
+    with pytest.raises(SchemaError, match="no column can have the name `''`"):
+        read_model(Unnamed)
+
+
 def test_a_model_that_pandera_can_not_read_is_an_error() -> None:
     class Model(pa.DataFrameModel):
         at: Series[dt.time]

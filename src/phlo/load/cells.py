@@ -9,16 +9,16 @@ import datetime as dt
 import decimal
 import math
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from phlo.load.rows import as_text
+from phlo.schemas.model import Column
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pyarrow as pa
-
-    from phlo.schemas.model import Column
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
@@ -146,9 +146,35 @@ def _nested(value: Any, column: Column) -> Any:
     import pyarrow as pa
 
     try:
-        return pa.array([value], column.type)[0].as_py()
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, TypeError, ValueError):
+        return pa.array([_within(value, column.type)], column.type)[0].as_py()
+    except (Unfit, pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, TypeError, ValueError):
         raise Unfit(f"is not a {column.type}") from None
+
+
+def _within(value: Any, kind: pa.DataType) -> Any:
+    """Cast what a list, a struct or a map holds as cells are: Arrow would cut 1.7 to 1, and text to its letters."""
+    import pyarrow as pa
+
+    types = pa.types
+    if value is None or value != value:
+        return None
+    if kind_of(kind) != "nested":
+        return CELLS[kind_of(kind)](value, Column("", kind))
+    if types.is_struct(kind):
+        given = _of(value, Mapping)
+        return {field.name: _within(given.get(field.name), field.type) for field in kind}
+    if types.is_map(kind):
+        pairs = value.items() if isinstance(value, Mapping) else _of(value, (list, tuple))
+        return [(_within(key, kind.key_type), _within(each, kind.item_type)) for key, each in pairs]
+    if types.is_nested(kind):
+        return [_within(each, kind.value_type) for each in _of(value, (list, tuple))]
+    return value
+
+
+def _of(value: Any, form: type | tuple[type, ...]) -> Any:
+    if not isinstance(value, form):
+        raise Unfit("is something else")
+    return value
 
 
 CELLS: dict[str, Callable[[Any, Column], Any]] = {

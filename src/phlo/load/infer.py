@@ -14,7 +14,7 @@ from phlo.declarations import SYSTEM_COLUMNS
 from phlo.load.rows import decode
 from phlo.load.validate import BATCH
 from phlo.schemas.converter import storage_type
-from phlo.schemas.model import Column, TableSchema
+from phlo.schemas.model import Column, TableSchema, refuse_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from phlo.declarations import Ingestion
     from phlo.load.stage import Rows
+
+INFINITE = ("Infinity", "-Infinity")
+"""How rows are staged that hold one: JSON has no number for it."""
 
 
 def infer_schema(ingestion: Ingestion, staged: Sequence[Rows], known: pa.Schema | None) -> TableSchema:
@@ -35,6 +38,7 @@ def infer_schema(ingestion: Ingestion, staged: Sequence[Rows], known: pa.Schema 
                 found[name] = _common(found.get(name, arrow), arrow)
     for field in known or ():
         found[field.name] = storage_type(field.type).arrow
+    refuse_names(found, ingestion.table_name, "rename the field, or give a validation_schema, which leaves others out")
     columns = tuple(Column(name, arrow) for name, arrow in found.items() if name not in SYSTEM_COLUMNS)
     return TableSchema(name=ingestion.table_name, columns=columns)
 
@@ -45,7 +49,8 @@ def _of_rows(batch: pa.RecordBatch) -> dict[str, pa.DataType]:
     kinds: dict[str, set[type]] = {}
     for text in batch["row"].to_pylist():
         for name, value in decode(text).items():
-            kinds.setdefault(name, set()).add(type(value))
+            kind = type(value)
+            kinds.setdefault(name, set()).add(float if kind is str and value in INFINITE else kind)
     plain = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}
     types: dict[str, pa.DataType] = {}
     for name, values in kinds.items():

@@ -19,6 +19,8 @@ from phlo.schemas.converter import table_type
 from phlo.schemas.rules import rules_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pyarrow as pa
     from pandera.api.pandas.container import DataFrameSchema
 
@@ -81,11 +83,32 @@ def read_model(model: type[Any]) -> TableSchema:
     return _read(hashable)
 
 
+def refuse_names(names: Iterable[str], schema: str, fix: str) -> None:
+    """Raise ``SchemaError`` where a column is called what SQL has no way to write: nothing, or what is no text.
+
+    >>> refuse_names(["a b", 'q"uote', "é"], "Entries", "")
+    """
+    for name in names:
+        if not name or "\0" in name or not _encodes(name):
+            raise SchemaError(schema=schema, detail=f"no column can have the name `{name!a}`", fix=fix)
+
+
+def _encodes(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @lru_cache(maxsize=256)
 def _read(model: Any) -> TableSchema:
     schema = _pandera_schema(model)
     columns = tuple(_column(schema.columns[name], model) for name in _order(model, schema))
     keep = tuple(column for column in columns if column.name not in SYSTEM_COLUMNS)
+    if not keep:
+        _wrong(model, "it names no column", "annotate a field for each column, such as `id: str`")
+    refuse_names([column.name for column in keep], model.__name__, "give it another one with alias=")
     return TableSchema(
         name=model.__name__,
         columns=keep,
