@@ -36,6 +36,7 @@ __all__ = [
     "Columns",
     "Connection",
     "as_pattern",
+    "changes",
     "check_writable",
     "evolve",
     "iceberg_schema",
@@ -83,6 +84,17 @@ def evolve(table: Table, schema: pa.Schema) -> None:
     New columns are added, int widens to long and float to double. Columns that ``schema`` lacks stay; columns of
     Arrow's ``null`` type fit everywhere and add nothing.
     """
+    added, widened = changes(table, schema)
+    if widened or added:
+        with table.update_schema() as update:
+            for name, kind in added.items():
+                update.add_column((name,), kind)
+            for name, kind in widened.items():
+                update.update_column((name,), kind)
+
+
+def changes(table: Table, schema: pa.Schema) -> tuple[dict[str, ice.IcebergType], dict[str, ice.IcebergType]]:
+    """The columns that ``evolve`` would add, and those that it would widen; raises what it raises."""
     check_writable(table)
     known = {field.name: field.field_type for field in table.schema().fields}
     typed = [field for field in schema if not pa.types.is_null(field.type)]
@@ -90,12 +102,7 @@ def evolve(table: Table, schema: pa.Schema) -> None:
     _check_names([*known, *(name for name in given if name not in known)])
     widened = {name: kind for name, kind in given.items() if name in known and _widens(table, name, known[name], kind)}
     added = {name: kind for name, kind in given.items() if name not in known}
-    if widened or added:
-        with table.update_schema() as update:
-            for name, kind in added.items():
-                update.add_column((name,), kind)
-            for name, kind in widened.items():
-                update.update_column((name,), kind)
+    return added, widened
 
 
 def scan_sql(

@@ -19,6 +19,7 @@ from phlo.load.infer import infer_schema
 from phlo.load.spool import Spool
 from phlo.load.validate import Validated, good_schema, rejected_schema, validate
 from phlo.protocols import Load
+from phlo.redaction import printable
 from phlo.schemas.model import read_model
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from phlo.schemas.model import TableSchema
 
 FEW = 20
-"""Below so many rows a share says little: ``max_rejected`` counts from here on."""
+"""Below so many rows a share says little: ``max_rejected`` counts from here on, but for none at all."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def write_loads(
     if not todo:
         return done
     schema = schema_of(ingestion, todo, catalog, ref)
+    _refuse_other_columns(ingestion, schema, catalog, ref)
     lake = _Lake(engine, catalog, ref)
     new = [load for group in _snapshots(ingestion, todo) for load in _write(ingestion, group, schema, lake, reporter)]
     if ingestion.validation_schema is not None:
@@ -145,7 +147,7 @@ def _for(days: Sequence[str | None]) -> str:
 def _most(counted: dict[str, int], shown: int = 5) -> str:
     """List the most frequent of some things with their counts."""
     ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
-    listed = [f"{name} ({count:,})" for name, count in ordered[:shown]]
+    listed = [f"{printable(name)} ({count:,})" for name, count in ordered[:shown]]
     return ", ".join([*listed, f"and {len(ordered) - shown} more"] if len(ordered) > shown else listed)
 
 
@@ -281,11 +283,19 @@ def _refuse_other_partitioning(ingestion: Ingestion, catalog: Catalog, ref: str)
     )
 
 
+def _refuse_other_columns(ingestion: Ingestion, schema: TableSchema, catalog: Catalog, ref: str) -> None:
+    """Raise ``SchemaMismatch`` where the table has no room for such rows: before they are judged, and rejected."""
+    from phlo.iceberg.tables import changes
+
+    if ingestion.table in catalog.pin(ref).tables:
+        changes(catalog.load(ingestion.table, ref), good_schema(schema, partitioned=ingestion.partitioned))
+
+
 def _refuse_too_many(ingestion: Ingestion, staged: Sequence[Rows], found: Sequence[Validated], ref: str) -> None:
     over = [
         (each, what)
         for each, what in zip(staged, found, strict=True)
-        if (what.rejected and ingestion.on_invalid == "fail")
+        if (what.rejected and (ingestion.on_invalid == "fail" or not ingestion.max_rejected))
         or (what.read >= FEW and what.rejected > ingestion.max_rejected * what.read)
     ]
     if over:
