@@ -62,8 +62,9 @@ def opened(shop: Shop, file: Path, name: str = "elsewhere") -> tuple[Called, Sho
 
 
 def test_it_reads_the_same_where_the_project_is_not(shop: Shop, packed: Path) -> None:
-    done, there = opened(shop, packed)
+    done, there = opened(shop, packed, "else where")
     assert done.code == 0, done.err
+    assert f"`phlo --project '{there.root}' catalog tables`" in done.err
     assert there.read(ROWS) == [{"id": 1, "value": "ü"}, {"id": 2, "value": None}]
     assert there.read("SELECT id FROM silver.known") == [{"id": 1}]
     log = there.call("history", "--json").records

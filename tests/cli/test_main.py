@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -139,6 +142,70 @@ def test_outside_a_project_there_is_an_error_with_a_hint_and_no_traceback(tmp_pa
     assert "\nhint: `phlo init NAME`" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+ODD = """
+import phlo
+import pandera.pandas as pa
+
+
+class Reading(pa.DataFrameModel):
+    id: str
+
+
+@phlo.ingestion(unique_key="id", validation_schema=Reading)
+def odd(partition_date: str):
+    return [{"id": "half of \\ud800", "\\ud800\\x1b[2J": "é\\x1b[2J"}]
+"""
+
+
+def test_what_no_terminal_can_show_is_shown_as_an_escape(shop: Shop) -> None:
+    (shop.root / "workflows" / "odd.py").write_text(ODD)
+    screen = io.TextIOWrapper(io.BytesIO(), "latin-1")
+    with contextlib.redirect_stdout(screen), pytest.raises(SystemExit) as stop:
+        main(["--project", str(shop.root), "materialize", "odd", "--partition", "2024-01-20"])
+    screen.flush()
+    said = screen.buffer.getvalue()  # type: ignore[attr-defined]
+    assert (stop.value.code, b"\\u2705 Successfully" in said, b"\x1b" in said) == (0, True, False)
+    shown = shop.call("rejected", "show", "odd").out
+    assert r"`half of \ud800` is not valid text" in shown
+    assert "\x1b" not in shown
+    (row,) = shop.call("rejected", "show", "odd", "--json").records
+    assert row["row"] == {"id": "half of \ud800", "\ud800\x1b[2J": "é\x1b[2J"}
+
+
+STUCK = """
+import time
+from pathlib import Path
+
+import phlo
+
+STATE = Path(__file__).resolve().parents[1] / ".phlo"
+
+
+@phlo.ingestion(unique_key="id")
+def stuck(partition_date: str):
+    while not any(STATE.rglob("warehouse/**/*.parquet")):  # until the other table is written, and DuckDB open
+        time.sleep(0.05)
+    (STATE / "begun").touch()
+    time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_process_at_once_and_quietly_though_a_source_still_works(shop: Shop) -> None:
+    (shop.root / "workflows" / "stuck.py").write_text(STUCK)
+    shop.deliver("2024-01-20", [{"id": 1}])
+    process = shop.start("materialize", "readings", "stuck", "--partition", "2024-01-20")
+    ends = time.monotonic() + 60
+    while not (shop.root / ".phlo" / "begun").exists():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "nothing was published" in err
+    assert "leaked" not in err
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -30,7 +31,7 @@ def bundle(context: click.Context, output: Path | None, force: bool) -> None:
         raise ProjectExists(path=file, kind="folder" if file.is_dir() else "file")
     about = pack(project, file)
     click.echo(f"Packed {plural(about.tables, 'table')} into {file.name} ({size(file.stat().st_size)}).")
-    say(f"`phlo bundle open {file.name}` opens it anywhere.")
+    say(f"`phlo bundle open {quote(file.name)}` opens it anywhere.")
 
 
 @bundle.command("open")
@@ -45,4 +46,5 @@ def open_bundle(file: Path, into: Path | None) -> None:
         raise ProjectExists(path=folder, kind="folder" if folder.is_dir() else "file")
     about = unpack(file.absolute(), folder)
     click.echo(f"Opened {plural(about.tables, 'table')} of {about.name}, packed {about.packed_at}, in {folder}.")
-    say(f"`phlo --project {folder} catalog tables` lists them, `phlo --project {folder} query …` reads them.")
+    at = f"phlo --project {quote(str(folder))}"
+    say(f"`{at} catalog tables` lists them, `{at} query …` reads them.")

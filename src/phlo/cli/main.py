@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
+import io
 import os
 import re
 import signal
 import sys
+import threading
 import time
 from contextlib import ExitStack, suppress
 from importlib import import_module
@@ -46,6 +49,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 IMPORTING = 30_000
 """New objects between two looks for garbage (Python: 700): imports leave none, and looking is 7 % of a query's CPU."""
+
+EXTRACTING = "extract-"
+"""How the threads are called in which sources work (``load.threads``)."""
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -101,13 +107,29 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     gc.set_threshold(IMPORTING)
     signal.signal(signal.SIGTERM, _terminate)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: what was done is not to fail by its report
     # What Python needed to come here was CPU; when the process began would count a script that became this command.
     began = time.monotonic() - (time.process_time() if arguments is None else 0)
     code = TERMINATED
     # What a command waits for at its end it waits for after everything was said; whoever does not like that stops it.
     with suppress(KeyboardInterrupt, Terminated), ExitStack() as ending:
         code = _called(arguments, {"began": began, "ending": ending})
+    if arguments is None and any(each.name.startswith(EXTRACTING) for each in threading.enumerate()):
+        _leave(code)
     sys.exit(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End a process in which a source still works: Python can not clear away what its thread may use.
+
+    DuckDB would tell of each of its objects that is left, in fifty lines.
+    """
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _called(arguments: list[str] | None, given: dict[str, Any]) -> int:

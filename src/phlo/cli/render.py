@@ -7,6 +7,7 @@ import datetime as dt
 import decimal
 import json
 import math
+import re
 import sys
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 
 Entered = TypeVar("Entered")
+
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal would act on, nobody would see, or no encoding has (half a character)."""
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 FEW = 10
 """Parts of a task below which plain lines of progress say nothing that its steps do not."""
@@ -99,10 +105,10 @@ def cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.15g}" if math.isfinite(value) else str(value)
     if isinstance(value, (dict, list)):
-        return json.dumps(value, default=plain, ensure_ascii=False)
+        value = json.dumps(value, default=plain, ensure_ascii=False)
     if isinstance(value, dt.datetime):
         return value.isoformat(sep=" ")
-    return str(value).replace("\n", "\\n")
+    return _UNSHOWN.sub(lambda found: found[0].encode("unicode_escape").decode(), str(value))
 
 
 def dump(records: object) -> str:
@@ -201,7 +207,7 @@ def _encode(value: object) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return "null"
     if value is None or isinstance(value, (str, bool, int, float)):
-        return json.dumps(value, ensure_ascii=False)
+        return _in_utf8(value)
     if isinstance(value, dict):
         return _object(value)
     if isinstance(value, (list, tuple)):
@@ -210,6 +216,10 @@ def _encode(value: object) -> str:
 
 
 def _object(value: Mapping[Any, object]) -> str:
-    return (
-        "{" + ", ".join(f"{json.dumps(str(key), ensure_ascii=False)}: {_encode(v)}" for key, v in value.items()) + "}"
-    )
+    return "{" + ", ".join(f"{_in_utf8(str(key))}: {_encode(v)}" for key, v in value.items()) + "}"
+
+
+def _in_utf8(value: str | float | None) -> str:
+    """Encode one value; half a character, which UTF-8 does not have, as an escape."""
+    text = json.dumps(value, ensure_ascii=False)
+    return json.dumps(value) if _HALF.search(text) else text
