@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from phlo.errors import WriteFailed
-from phlo.iceberg import locate
+from phlo.iceberg import in_memory
 from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.iceberg.merge import append, merge
 from phlo.iceberg.tables import local_path
@@ -31,7 +31,7 @@ WAYS = pytest.mark.parametrize("held", [True, False], ids=["in memory", "in file
 @pytest.fixture
 def make(tmp_path: Path, held: bool, monkeypatch: pytest.MonkeyPatch) -> Make:
     if not held:
-        monkeypatch.setattr(locate, "MOST_HELD", 0)
+        monkeypatch.setattr(in_memory, "MOST_ROWS", -1)
     catalog = SqlRefCatalog(f"sqlite:///{tmp_path}/catalog.db", tmp_path / "warehouse")
     catalog.create_ref("run-1")
     return lambda schema: catalog.create_table("raw.t", schema, "run-1", keys=schema.names[:1])

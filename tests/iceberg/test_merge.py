@@ -440,7 +440,7 @@ def test_a_batch_beyond_the_memory_limit_spills(make: Make, tmp_path: Path) -> N
 
 def test_a_batch_that_neither_memory_nor_disk_can_take_says_so(make: Make, tmp_path: Path) -> None:
     table = make(partition_by="")
-    batch = pa.table({"_id": pa.array([f"{n:0500d}" for n in range(100_000)])})
+    batch = pa.table({"_id": pa.array([f"{n:0500d}" for n in range(150_000)])})
     (tmp_path / "no folder").write_text("")
     limits = Limits(memory="20MB", threads=1, temp=tmp_path / "no folder" / "spill")
     with pytest.raises(WriteFailed, match=r"Rows can not be written to `raw.readings`: (Out of Memory|IO) Error"):

@@ -15,7 +15,7 @@ from pyiceberg.typedef import Record
 from phlo.iceberg import parquet
 from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.iceberg.merge import append
-from phlo.iceberg.parquet import Partitioning, Writer
+from phlo.iceberg.parquet import Writer
 
 SCHEMA = pa.schema(
     [
@@ -77,31 +77,12 @@ def test_each_partition_has_its_folder(catalog: SqlRefCatalog) -> None:
     assert table.scan(row_filter="partition_date < '1970-01-01'").to_arrow()["sgv"].to_pylist() == [0]
 
 
-@pytest.mark.parametrize(("transform", "values"), [("day", [-1, 0]), ("month", [-1, 0]), ("year", [-1, 0])])
-def test_partitions_are_counted_as_iceberg_counts_them(
-    catalog: SqlRefCatalog, transform: str, values: list[int]
-) -> None:
-    schema = pa.schema([("at", pa.timestamp("us", "UTC"))])
-    table = catalog.create_table("raw.t", schema, "run-1")
-    with table.update_spec() as update:
-        update.add_field("at", transform, "part")
-    with duckdb.connect() as con:
-        con.execute("SET TimeZone = 'UTC'")
-        times = "[TIMESTAMPTZ '1969-12-31 23:59:59.999999Z', '1970-01-01 00:00:00Z']"
-        con.execute(f"CREATE TABLE batch AS SELECT unnest({times}) AS at")
-        partitioning = Partitioning.of(table)
-        assert partitioning.counts(con, "batch") == {Record(value): 1 for value in values}
-        for value in values:
-            condition = partitioning.condition(Record(value))
-            assert con.execute(f"SELECT count(*) FROM batch WHERE {condition}").fetchall() == [(1,)]
-
-
 def test_large_results_are_split(catalog: SqlRefCatalog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "FILE_BYTES", 1_000_000)
     table = catalog.create_table("raw.t", pa.schema([("n", pa.int64()), ("text", pa.string())]), "run-1")
     with duckdb.connect() as con:
-        files = Writer(con, table).write(
-            "SELECT i AS n, md5(CAST(i AS VARCHAR)) AS text FROM range(300000) t(i)", Record()
+        files = Writer(table).write(
+            con, "SELECT i AS n, md5(CAST(i AS VARCHAR)) AS text FROM range(300000) t(i)", Record()
         )
     assert len(files) > 1
     assert sum(file.record_count for file in files) == 300_000
@@ -110,7 +91,7 @@ def test_large_results_are_split(catalog: SqlRefCatalog, monkeypatch: pytest.Mon
 def test_no_rows_make_no_file(catalog: SqlRefCatalog, tmp_path: Path) -> None:
     table = catalog.create_table("raw.t", pa.schema([("n", pa.int64())]), "run-1")
     with duckdb.connect() as con:
-        assert Writer(con, table).write("SELECT 1 AS n WHERE false", Record()) == []
+        assert Writer(table).write(con, "SELECT 1 AS n WHERE false", Record()) == []
     assert list(tmp_path.rglob("*.parquet")) == []
 
 
@@ -121,6 +102,6 @@ def test_bounds_that_leave_out_a_row_group_are_left_out(catalog: SqlRefCatalog) 
     with duckdb.connect() as con:
         groups = "CASE WHEN i < 122880 THEN 'short' ELSE repeat('é', 5000) || i END AS text"
         floats = "CASE WHEN i < 122880 THEN 1.0 ELSE 'nan'::DOUBLE END AS x"
-        (file,) = Writer(con, table).write(f"SELECT {groups}, {floats} FROM range(123000) t(i)", Record())
+        (file,) = Writer(table).write(con, f"SELECT {groups}, {floats} FROM range(123000) t(i)", Record())
     assert file.lower_bounds == {}
     assert file.upper_bounds == {}

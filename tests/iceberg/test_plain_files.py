@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from phlo.iceberg.catalog import SqlRefCatalog
-from phlo.iceberg.locate import _held
+from phlo.iceberg.in_memory import _held
 from phlo.iceberg.merge import append, merge
 from phlo.iceberg.parquet import stored_schema
 from phlo.iceberg.plain_files import NotPlain, PlainFile, arrow_schema, conformed

@@ -51,9 +51,7 @@ def looked_into(table: Table, batch: pa.Array) -> list[int]:
         con.register("arrived", pa.table({"key": batch}))
         con.execute("CREATE TABLE batch AS FROM arrived")
         tasks = list(table.scan().plan_files())
-        return sorted(
-            task.file.record_count for task in may_hold(con, table, tasks, BatchKeys.read(con, table, ["key"]))
-        )
+        return sorted(task.file.record_count for task in may_hold(table, tasks, BatchKeys.read(con, table, ["key"])))
 
 
 def test_a_file_is_looked_into_only_if_a_key_lies_within_its_bounds(make: Make) -> None:

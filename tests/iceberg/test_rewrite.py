@@ -76,14 +76,14 @@ def test_a_write_that_fails_half_way_leaves_no_file_and_no_snapshot(
 ) -> None:
     append(table, rows(("a", 1, JANUARY)))
     before = table.metadata_location, set(tmp_path.rglob("*.parquet"))
-    write = Writer.write
+    write = Writer.write_arrow
 
-    def fails_at_march(self: Writer, select: str, partition: Any) -> Any:
+    def fails_at_march(self: Writer, groups: Any, schema: pa.Schema, partition: Any, names: Any) -> Any:
         if partition[0] == 650:
             raise OSError(28, "No space left on device")
-        return write(self, select, partition)
+        return write(self, groups, schema, partition, names)
 
-    monkeypatch.setattr(Writer, "write", fails_at_march)
+    monkeypatch.setattr(Writer, "write_arrow", fails_at_march)
     with pytest.raises(OSError, match="No space left"):
         merge(table, rows(("a", 2, JANUARY), ("m", 1, MARCH)), ["_id"])
     assert (table.metadata_location, set(tmp_path.rglob("*.parquet"))) == before

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pyiceberg.typedef import Record
 from tests.iceberg.deleting import delete_values, unpartitioned_spec
 
-from phlo.iceberg import locate, rewrite, small_files
+from phlo.iceberg import in_memory, rewrite, small_files
 from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.iceberg.merge import append, merge, replace
 from phlo.iceberg.tables import evolve, plan, scan_sql
@@ -222,8 +222,8 @@ def run(
     lake = Lake(folder / uuid.uuid4().hex, partition_by, keys, delete_rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rewrite, "SMALL_FILE", 0 if "large" in files else rewrite.SMALL_FILE)
-        patch.setattr(small_files, "MOST_STORED", 0 if "DuckDB" in files else small_files.MOST_STORED)
-        patch.setattr(locate, "MOST_HELD", 0 if "DuckDB" in files else locate.MOST_HELD)
+        patch.setattr(small_files, "MOST_STORED", -1 if "DuckDB" in files else small_files.MOST_STORED)
+        patch.setattr(in_memory, "MOST_ROWS", in_memory.MOST_ROWS if "memory" in files else -1)
         for load, (step, given_, how) in enumerate(steps, 1):
             lake.step(step, given_, how, load)
             lake.check()
@@ -234,7 +234,9 @@ SEQUENCES = given(
     partition_by=st.sampled_from(PARTITIONINGS),
     keys=st.sampled_from([["_id"], ["_id", "partition_date"]]),
     steps=st.lists(STEPS, max_size=8),
-    files=st.sampled_from(["through Arrow", "through DuckDB", "large through Arrow", "large through DuckDB"]),
+    files=st.sampled_from(["in memory", "through Arrow", "through DuckDB"]).flatmap(
+        lambda way: st.sampled_from([way, f"large {way}"])
+    ),
 )
 UNHURRIED = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 

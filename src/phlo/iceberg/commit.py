@@ -5,6 +5,7 @@ With ``manifests.py`` and ``metadata.py`` all that builds on what is private to 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pyiceberg.exceptions import CommitFailedException, ValidationException
@@ -19,8 +20,9 @@ from phlo.iceberg.metadata import is_whole, updated
 from phlo.iceberg.parquet import remove
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from pyiceberg.avro.file import AvroOutputFile
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.manifest import DataFile, ManifestFile
     from pyiceberg.table import Table
@@ -128,7 +130,7 @@ class _Swap(_OverwriteFiles):
         return self._written(manifest.partition_spec_id, existing) if existing else None
 
     def _written(self, spec_id: int, entries: Sequence[ManifestEntry]) -> ManifestFile:
-        with self.new_manifest_writer(self.spec(spec_id)) as writer:
+        with self.new_manifest_writer(self.spec(spec_id)) as writer, _one_block(writer._writer):
             for entry in entries:
                 writer.add_entry(entry)
         return writer.to_manifest_file()
@@ -167,6 +169,15 @@ class _Swap(_OverwriteFiles):
     def _is_live(self, manifest: ManifestFile) -> bool:
         ours = manifest.added_snapshot_id == self._snapshot_id
         return ours or manifest.has_added_files() or manifest.has_existing_files()
+
+
+@contextmanager
+def _one_block(file: AvroOutputFile[ManifestEntry]) -> Iterator[None]:
+    """Write entries as one block: PyIceberg makes one of each, which takes longer to write and to read."""
+    entries: list[ManifestEntry] = []
+    file.write_block = entries.extend  # type: ignore[assignment, method-assign]
+    yield
+    type(file).write_block(file, entries)
 
 
 def _is_small(manifest: ManifestFile) -> bool:

@@ -17,14 +17,14 @@ import duckdb
 import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue
 
-from phlo.declarations import SYSTEM_COLUMNS
 from phlo.errors import PhloError, UnreadableFile, WriteFailed
+from phlo.iceberg import in_memory
 from phlo.iceberg.commit import swap
 from phlo.iceberg.interrupts import StoppableConnection
 from phlo.iceberg.locate import files_of, locate
 from phlo.iceberg.prune import BatchKeys, key_range, may_hold
 from phlo.iceberg.rewrite import Rewrite, Rewriter
-from phlo.iceberg.tables import FILE, ROW, Columns, check_writable, plan, tasks_sql, within, within_sql
+from phlo.iceberg.tables import FILE, ROW, Columns, check_writable, compared, plan, tasks_sql, within, within_sql
 from phlo.iceberg.types import duckdb_type, quoted
 from phlo.protocols import Written
 
@@ -79,24 +79,32 @@ def merge(
     rows are one either way). A row is unchanged when all its columns but the load's id and time are; NULLs are equal.
     The table has to have the rows' columns already (see ``evolve``).
     """
+    check_writable(table)
+    rows = in_memory.at_hand(rows)
+    if (written := in_memory.merge(table, rows, keys, first=deduplication == "first")) is not None:
+        return written
     with _staged(table, rows, limits) as con:
         batch = BatchKeys.read(con, table, keys)
         if not batch.rows:
             return Written()
         _dedupe(con, table, batch, first=deduplication == "first")
         tasks = plan(table)
-        candidates = may_hold(con, table, tasks, batch)
+        candidates = may_hold(table, tasks, batch)
         found = locate(con, table, candidates, batch)
         fresh = batch.distinct - found.unchanged
         if fresh:
-            losing, held = (candidates, found.held) if found.stored else ((), ())
-            swap(table, Rewriter(con, table, tasks, losing, held).rewrite(found.touched), key_range(table, batch))
+            losing = candidates if found.stored else ()
+            swap(table, Rewriter(con, table, tasks, losing).rewrite(found.touched), key_range(table, batch))
         inserted = batch.distinct - found.stored
         return Written(inserted=inserted, updated=fresh - inserted, unchanged=found.unchanged)
 
 
 def append(table: Table, rows: pa.Table | pa.RecordBatchReader, *, limits: Limits | None = None) -> Written:
     """Add rows, in one snapshot."""
+    check_writable(table)
+    rows = in_memory.at_hand(rows)
+    if (written := in_memory.append(table, rows)) is not None:
+        return written
     with _staged(table, rows, limits) as con:
         total = _count(con, "batch")
         if total:
@@ -233,7 +241,7 @@ def _replaced(con: Connection, table: Table, tasks: Sequence[FileScanTask], old:
 
 def _same_rows(con: Connection, table: Table, old: str) -> bool:
     """Whether the old rows and as many new ones are the same; sums of hashes tell most that are not at a tenth."""
-    names = ", ".join(quoted(field.name) for field in table.schema().fields if field.name not in SYSTEM_COLUMNS[1:])
+    names = ", ".join(map(quoted, compared(table)))
     sums = {
         con.execute(f"SELECT bit_xor(h), sum(h) FROM (SELECT hash({names}) AS h FROM {rows})").fetchall()[0]
         for rows in ("batch", old)

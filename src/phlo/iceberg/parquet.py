@@ -1,11 +1,11 @@
-"""Rows out of DuckDB into Parquet files of an Iceberg table: field ids, zstd, bounds, one partition a file."""
+"""Rows into Parquet files of an Iceberg table: field ids, zstd, bounds, one partition a file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 from uuid import uuid4
 
@@ -21,18 +21,16 @@ from pyiceberg.io.pyarrow import (
 )
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.schema import Schema, sanitize_column_names
-from pyiceberg.transforms import DayTransform, IdentityTransform, MonthTransform, Transform, YearTransform
-from pyiceberg.typedef import Record
 
-from phlo.errors import UnsupportedPartitioning, WriteFailed
+from phlo.errors import WriteFailed
 from phlo.iceberg.tables import Connection, local_path
 from phlo.iceberg.types import literal, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pyiceberg.partitioning import PartitionField
     from pyiceberg.table import Table
+    from pyiceberg.typedef import Record
 
 FILE_BYTES = 256 * 1024 * 1024
 """Larger results are split; DuckDB looks between row groups."""
@@ -45,43 +43,16 @@ ROW_GROUP = 30_720
 
 
 @dataclass(frozen=True)
-class Partitioning:
-    """How rows of a table map to physical partitions, as SQL."""
-
-    expressions: tuple[str, ...]
-
-    @classmethod
-    def of(cls, table: Table) -> Partitioning:
-        """Read it off the table's spec; raise ``UnsupportedPartitioning`` for transforms Phlo does not write."""
-        return cls(tuple(_expression(table, field) for field in table.spec().fields))
-
-    def counts(self, con: Connection, relation: str) -> dict[Record, int]:
-        """Count the rows of a relation by the partition that they belong to, in the partitions' order."""
-        columns = ", ".join([*self.expressions, "count(*) AS n"])
-        rows = con.execute(f"SELECT {columns} FROM {relation} GROUP BY ALL ORDER BY ALL").fetchall()
-        return {Record(*values): count for *values, count in rows}
-
-    def condition(self, partition: Record) -> str:
-        """Return the condition for a row to belong to a partition."""
-        tests = (
-            f"({expression}) IS NOT DISTINCT FROM {_sql_value(partition[position])}"
-            for position, expression in enumerate(self.expressions)
-        )
-        return " AND ".join(tests) or "true"
-
-
-@dataclass(frozen=True)
 class Writer:
-    """Writes rows of DuckDB's into new files of a table."""
+    """Writes rows, DuckDB's or Arrow's, into new files of a table."""
 
-    con: Connection
     table: Table
 
-    def write(self, select: str, partition: Record) -> list[DataFile]:
+    def write(self, con: Connection, select: str, partition: Record) -> list[DataFile]:
         """Write the rows of a SELECT, all of one partition, and describe the files; no rows make no file."""
         folder = _folder(self.table, partition)
         folder.mkdir(parents=True, exist_ok=True)
-        rows, paths = self.con.execute(
+        rows, paths = con.execute(
             f"COPY (SELECT {self.select} FROM ({select})) TO {literal(str(folder))} (FORMAT parquet, "
             f"COMPRESSION zstd, COMPRESSION_LEVEL {ZSTD_LEVEL}, ROW_GROUP_SIZE {ROW_GROUP}, "
             f"FIELD_IDS {_field_ids(self.schema.fields)}, FILE_SIZE_BYTES {FILE_BYTES}, "
@@ -213,29 +184,3 @@ def _drop_partial_bounds(footer: pq.FileMetaData, statistics: DataFileStatistics
             found = chunk.statistics
             if found is None or not (found.has_min_max or found.null_count == group.num_rows):
                 statistics.column_aggregates.pop(ids[chunk.path_in_schema], None)
-
-
-def _expression(table: Table, field: PartitionField) -> str:
-    source = table.schema().find_field(field.source_id)
-    column = quoted(source.name)
-    if isinstance(field.transform, IdentityTransform) and isinstance(source.field_type, _PLAIN):
-        return column
-    for transform, sql in _TRANSFORMS.items():
-        if isinstance(field.transform, transform) and isinstance(source.field_type, _TIMES):
-            return sql.format(column=column)
-    raise UnsupportedPartitioning(table=".".join(table.name()), transform=f"{field.transform}({source.name})")
-
-
-_PLAIN = (ice.BooleanType, ice.IntegerType, ice.LongType, ice.StringType)
-_TIMES = (ice.DateType, ice.TimestampType, ice.TimestamptzType)
-_TRANSFORMS: dict[type[Transform[Any, Any]], str] = {
-    YearTransform: "CAST(year({column}) - 1970 AS INTEGER)",
-    MonthTransform: "CAST((year({column}) - 1970) * 12 + month({column}) - 1 AS INTEGER)",
-    DayTransform: "CAST(CAST({column} AS DATE) - DATE '1970-01-01' AS INTEGER)",
-}
-
-
-def _sql_value(value: Any) -> str:
-    if value is None:
-        return "NULL"
-    return literal(value) if isinstance(value, str) else repr(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pyiceberg import types as ice
@@ -33,6 +34,8 @@ class BatchKeys:
     distinct: int
     """Rows that differ in their keys."""
     ranges: Mapping[str, KeyRange]
+    values: Callable[[str], pa.Array | None]
+    """The different values of a key column that are not NULL, in order; ``None`` where they are too many."""
 
     @classmethod
     def read(cls, con: Connection, table: Table, keys: Sequence[str]) -> BatchKeys:
@@ -46,7 +49,7 @@ class BatchKeys:
             key: KeyRange(found[place] < rows, found[place + 1], found[place + 2])
             for key, place in zip(keys, range(0, len(found), 3), strict=True)
         }
-        return cls(rows, distinct, ranges)
+        return cls(rows, distinct, ranges, partial(_values, con, table, names, rows, distinct))
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class KeyRange:
     high: Any
 
 
-def may_hold(con: Connection, table: Table, tasks: Sequence[FileScanTask], batch: BatchKeys) -> list[FileScanTask]:
+def may_hold(table: Table, tasks: Sequence[FileScanTask], batch: BatchKeys) -> list[FileScanTask]:
     """Keep the files in which, for every key column, some value of the batch lies within the bounds."""
     for key, found in batch.ranges.items():
         field = table.schema().find_field(key)
@@ -66,8 +69,9 @@ def may_hold(con: Connection, table: Table, tasks: Sequence[FileScanTask], batch
             ends = _Wanted([found.low, found.high], False, found.nulls)
             tasks = [task for task in tasks if _holds(task.file, field, ends)]
             if len(tasks) > 1:
-                each = _Wanted.read(con, key, field.field_type, batch)
-                tasks = [task for task in tasks if _holds(task.file, field, each or ends)]
+                each = batch.values(key)
+                wanted = _Wanted(_Values(each), True, found.nulls) if each is not None else ends
+                tasks = [task for task in tasks if _holds(task.file, field, wanted)]
     return list(tasks)
 
 
@@ -102,19 +106,6 @@ class _Wanted:
     exact: bool
     nulls: bool
 
-    @classmethod
-    def read(cls, con: Connection, key: str, kind: ice.IcebergType, batch: BatchKeys) -> _Wanted | None:
-        """Read each off the batch; ``None`` where they are too many."""
-        value = _COMPARABLE[type(kind)].format(column=quoted(key))
-        if batch.distinct > EXACT:
-            counted = con.execute(f"SELECT approx_count_distinct({value}) FROM batch").fetchall()
-            if counted[0][0] > EXACT:
-                return None
-        unique = "" if len(batch.ranges) == 1 and batch.distinct == batch.rows else "DISTINCT"
-        select = f"SELECT {unique} {value} AS v FROM batch WHERE {value} IS NOT NULL ORDER BY v"
-        values = con.sql(select).to_arrow_table()["v"].combine_chunks()
-        return cls(_Values(values), True, batch.ranges[key].nulls)
-
     def within(self, low: Any, high: Any) -> bool:
         """Whether any of them lies between two bounds."""
         if not self.exact:
@@ -136,18 +127,30 @@ class _Values(Sequence[Any]):
         return self._values[place].as_py()
 
 
+def _values(con: Connection, table: Table, keys: str, rows: int, distinct: int, key: str) -> pa.Array | None:
+    value = _COMPARABLE[type(table.schema().find_type(key))].format(column=quoted(key))
+    if distinct > EXACT:
+        counted = con.execute(f"SELECT approx_count_distinct({value}) FROM batch").fetchall()
+        if counted[0][0] > EXACT:
+            return None
+    unique = "" if keys == quoted(key) and distinct == rows else "DISTINCT"
+    select = f"SELECT {unique} {value} AS v FROM batch WHERE {value} IS NOT NULL ORDER BY v"
+    return con.sql(select).to_arrow_table()["v"].combine_chunks()
+
+
 def _ends(table: Table, key: str) -> str:
     value = _COMPARABLE.get(type(table.schema().find_type(key)), "NULL").format(column=quoted(key))
     return f"min({value}), max({value})"
 
 
 def _holds(file: DataFile, field: ice.NestedField, wanted: _Wanted) -> bool:
-    nulls = (file.null_value_counts or {}).get(field.field_id)
-    if wanted.nulls and nulls != 0:
-        return True
     low, high = ((part or {}).get(field.field_id) for part in (file.lower_bounds, file.upper_bounds))
-    if low is None or high is None:
-        return nulls != file.record_count
+    if wanted.nulls or low is None or high is None:
+        nulls = (file.null_value_counts or {}).get(field.field_id)
+        if wanted.nulls and nulls != 0:
+            return True
+        if low is None or high is None:
+            return nulls != file.record_count
     return wanted.within(_decode(low, field.field_type), _decode(high, field.field_type))
 
 

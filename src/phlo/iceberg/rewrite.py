@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from phlo.iceberg.parquet import Partitioning, Writer, remove
+from phlo.iceberg.parquet import Writer, remove
+from phlo.iceberg.partitioning import Partitioning
 from phlo.iceberg.small_files import SmallFiles
 from phlo.iceberg.tables import FILE, ROW, Columns, tasks_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import FileScanTask, Table
     from pyiceberg.typedef import Record
 
-    from phlo.iceberg.plain_files import PlainFile
     from phlo.iceberg.tables import Connection
 
 SMALL_FILE = 16 * 1024 * 1024
@@ -38,6 +37,55 @@ class Rewrite:
 
 
 @dataclass(frozen=True)
+class Arranged:
+    """What a write makes of which files."""
+
+    large: Sequence[FileScanTask]
+    """Files that are written again one by one."""
+    together: Mapping[Record, Sequence[FileScanTask]]
+    """For each partition the small files that its new rows go together with."""
+    gone: list[DataFile]
+
+
+def arranged(
+    table: Table, tasks: Sequence[FileScanTask], touched: Sequence[FileScanTask], fresh: Iterable[Record]
+) -> Arranged:
+    """Arrange for the files that lose rows, and for new rows of some partitions."""
+    spec_id = table.spec().spec_id
+    ours = [task for task in touched if task.file.spec_id == spec_id]
+    large = [task for task in ours if task.file.file_size_in_bytes >= SMALL_FILE]
+    small = [task for task in ours if task.file.file_size_in_bytes < SMALL_FILE]
+    together: dict[Record, list[FileScanTask]] = {
+        partition: [] for partition in [*fresh, *(task.file.partition for task in small)]
+    }
+    folded = _foldable(table, tasks, touched, set(together))
+    for task in [*folded, *small]:
+        together[task.file.partition].append(task)
+    return Arranged(large, together, [task.file for task in [*touched, *folded]])
+
+
+def written(files: Arranged, write: Write) -> Rewrite:
+    """Write what is arranged, all or, when a write fails (a full disk), nothing."""
+    new: list[DataFile] = []
+    try:
+        for task in files.large:
+            new += write([task], task.file.partition, again=True)
+        for partition, tasks in files.together.items():
+            new += write(tasks, partition, again=False)
+    except BaseException:
+        remove([file.file_path for file in new])
+        raise
+    return Rewrite(files.gone, new)
+
+
+class Write(Protocol):
+    """Writes files of one partition."""
+
+    def __call__(self, tasks: Sequence[FileScanTask], partition: Record, *, again: bool) -> list[DataFile]:
+        """Write what stays of some files, and the partition's new rows, unless that is all ``again``."""
+
+
+@dataclass(frozen=True)
 class Rewriter:
     """Writes the batch, and what is left of the files it changes: the rows that are not in ``gone``."""
 
@@ -46,52 +94,33 @@ class Rewriter:
     tasks: Sequence[FileScanTask]
     losing: Sequence[FileScanTask] = ()
     """The files that ``gone`` numbers; in no others a row goes."""
-    held: Sequence[PlainFile] = ()
-    """The same, where their rows are in memory."""
 
     def rewrite(self, touched: Sequence[FileScanTask]) -> Rewrite:
-        """Large files are written again one by one; small ones together with the new rows of their partition."""
-        spec_id = self.table.spec().spec_id
-        pool = self._pool([task for task in touched if task.file.spec_id != spec_id])
-        ours = [task for task in touched if task.file.spec_id == spec_id]
-        large = [task for task in ours if task.file.file_size_in_bytes >= SMALL_FILE]
-        small = [task for task in ours if task.file.file_size_in_bytes < SMALL_FILE]
+        """Write new files in the place of those that lose rows."""
+        pool = self._pool([task for task in touched if task.file.spec_id != self.table.spec().spec_id])
         fresh = self._partitioning.counts(self.con, pool)
-        kept: dict[Record, list[FileScanTask]] = {
-            partition: [] for partition in [*fresh, *(task.file.partition for task in small)]
-        }
-        folded = self._foldable(touched, set(kept))
-        for task in [*folded, *small]:
-            kept[task.file.partition].append(task)
-        small_files = self._small_files(pool, fresh) if large or any(kept.values()) else None
-        new = _all_or_none(chain(self._again(large, small_files), self._together(kept, pool, small_files)))
-        return Rewrite([task.file for task in [*touched, *folded]], new)
+        files = arranged(self.table, self.tasks, touched, fresh)
+        through = self._small_files(pool, fresh) if files.large or any(files.together.values()) else None
 
-    def _again(self, tasks: Sequence[FileScanTask], through: SmallFiles | None) -> Iterator[list[DataFile]]:
-        for task in tasks:
-            partition = task.file.partition
-            written = through.write([task], self._places([task]), partition, again=True) if through else None
-            yield self._writer.write(self._survivors([task]), partition) if written is None else written
+        def write(tasks: Sequence[FileScanTask], partition: Record, *, again: bool) -> list[DataFile]:
+            new = through.write(tasks, self._places(tasks), partition, again=again) if through else None
+            return self._by_duckdb(tasks, "" if again else pool, partition) if new is None else new
 
-    def _together(
-        self, kept: Mapping[Record, Sequence[FileScanTask]], pool: str, through: SmallFiles | None
-    ) -> Iterator[list[DataFile]]:
-        """Write each partition's new rows with what stays of some of its files."""
-        for partition, tasks in kept.items():
-            written = through.write(tasks, self._places(tasks), partition) if through else None
-            if written is None:
-                rows = f"SELECT {self._columns.select} FROM {pool} WHERE {self._partitioning.condition(partition)}"
-                select = f"{self._survivors(tasks)} UNION ALL {rows}" if tasks else rows
-                written = self._writer.write(select, partition)
-            yield written
+        return written(files, write)
+
+    def _by_duckdb(self, tasks: Sequence[FileScanTask], pool: str, partition: Record) -> list[DataFile]:
+        parts = [self._survivors(tasks)] if tasks else []
+        if pool:
+            parts.append(f"SELECT {self._columns.select} FROM {pool} WHERE {self._partitioning.condition(partition)}")
+        return self._writer.write(self.con, " UNION ALL ".join(parts), partition)
 
     def _small_files(self, pool: str, fresh: Mapping[Record, int]) -> SmallFiles | None:
         order = [*self._partitioning.expressions, self._columns.rowid]
-        return SmallFiles.of(self._writer, pool, order, fresh, losing=bool(self.losing), held=self.held)
+        return SmallFiles.of(self.con, self._writer, pool, order, fresh, losing=bool(self.losing))
 
     @cached_property
     def _writer(self) -> Writer:
-        return Writer(self.con, self.table)
+        return Writer(self.table)
 
     @cached_property
     def _partitioning(self) -> Partitioning:
@@ -125,30 +154,21 @@ class Rewriter:
         self.con.execute(f"CREATE TABLE pool AS SELECT *{self._columns.numbered} FROM ({rows})")
         return "pool"
 
-    def _foldable(self, touched: Sequence[FileScanTask], partitions: set[Record]) -> list[FileScanTask]:
-        """Small files beside the ones that have to be written: tiny ones, or so many that reading suffers."""
-        leaving = {task.file.file_path for task in touched}
-        found: dict[Record, list[FileScanTask]] = {}
-        for task in self.tasks:
-            file = task.file
-            near = file.spec_id == self.table.spec().spec_id and file.partition in partitions
-            if near and file.file_size_in_bytes < SMALL_FILE and file.file_path not in leaving:
-                found.setdefault(file.partition, []).append(task)
-        return [
-            task
-            for tasks in found.values()
-            if len(tasks) >= MANY_SMALL_FILES or sum(task.file.file_size_in_bytes for task in tasks) < TINY
-            for task in tasks
-        ]
 
-
-def _all_or_none(writes: Iterable[list[DataFile]]) -> list[DataFile]:
-    """Collect what is written; when a write fails (a full disk), the files of those before it are deleted."""
-    new: list[DataFile] = []
-    try:
-        for written in writes:
-            new += written
-    except BaseException:
-        remove([file.file_path for file in new])
-        raise
-    return new
+def _foldable(
+    table: Table, tasks: Sequence[FileScanTask], touched: Sequence[FileScanTask], partitions: set[Record]
+) -> list[FileScanTask]:
+    """Small files beside the ones that have to be written: tiny ones, or so many that reading suffers."""
+    leaving = {task.file.file_path for task in touched}
+    found: dict[Record, list[FileScanTask]] = {}
+    for task in tasks:
+        file = task.file
+        near = file.spec_id == table.spec().spec_id and file.partition in partitions
+        if near and file.file_size_in_bytes < SMALL_FILE and file.file_path not in leaving:
+            found.setdefault(file.partition, []).append(task)
+    return [
+        task
+        for beside in found.values()
+        if len(beside) >= MANY_SMALL_FILES or sum(task.file.file_size_in_bytes for task in beside) < TINY
+        for task in beside
+    ]

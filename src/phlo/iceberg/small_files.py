@@ -40,9 +40,13 @@ if TYPE_CHECKING:
     from pyiceberg.typedef import Record
 
     from phlo.iceberg.parquet import Writer
+    from phlo.iceberg.tables import Connection
 
 MOST_STORED = 64 * 1024 * 1024
 """Bytes of a partition's files, compressed; above, that DuckDB works in several threads saves seconds."""
+
+DISTINCT = 5
+"""Of so many rows, one may have a value of its own for a dictionary of the values to be worth its while."""
 
 MOST_ROWS = 250_000
 """New rows, and rows that go, of all partitions together."""
@@ -61,20 +65,19 @@ class SmallFiles:
     @classmethod
     def of(
         cls,
+        con: Connection,
         writer: Writer,
         pool: str,
         order: Sequence[str],
         counts: Mapping[Record, int],
         *,
         losing: bool,
-        held: Sequence[PlainFile] = (),
     ) -> SmallFiles | None:
         """Take both out of DuckDB; ``None`` where they are more than memory should hold, or not plain.
 
         ``order`` is that of ``counts``, the numbers of new rows.
         """
-        con = writer.con
-        if arrow_schema(writer.schema) is None or _large(writer, pool):
+        if arrow_schema(writer.schema) is None or _large(con, writer, pool):
             return None
         gone: dict[int, NDArray[np.int64]] = {}
         if losing:
@@ -83,7 +86,7 @@ class SmallFiles:
             found = con.execute(f"SELECT {FILE}, {ROW} FROM gone ORDER BY ALL").fetchnumpy()
             files, starts = np.unique(found[FILE], return_index=True)
             gone = dict(zip(files.tolist(), np.split(found[ROW], starts[1:]), strict=True)) if len(files) else {}
-        return cls(writer, _by_partition(writer, pool, order, counts), gone, held)
+        return cls(writer, _by_partition(con, writer, pool, order, counts), gone)
 
     def write(
         self, tasks: Sequence[FileScanTask], numbers: Sequence[int], partition: Record, *, again: bool = False
@@ -94,13 +97,14 @@ class SmallFiles:
         """
         table = self.writer.table
         small = sum(task.file.file_size_in_bytes for task in tasks) <= MOST_STORED
-        if not tasks or not small or any(needs_reader(table, task) for task in tasks):
+        if not small or any(needs_reader(table, task) for task in tasks):
             return None
         try:
             files = [self._file(task, number) for task, number in zip(tasks, numbers, strict=True)]
-            dictionaries = {place for file in files for place in file.dictionaries}
+            fresh = self.fresh.get(partition, self.schema.empty_table())
+            dictionaries = self._dictionaries(files, fresh)
             kept = chain.from_iterable(map(self._kept, files, numbers))
-            new = [] if again else [self.fresh.get(partition, self.schema.empty_table())]
+            new = [] if again else [fresh]
             schema = with_dictionaries(self.schema, dictionaries)
             groups = _grouped(chain(kept, new), schema)
             names = [self.schema.names[place] for place in sorted(dictionaries)]
@@ -112,6 +116,12 @@ class SmallFiles:
     def schema(self) -> pa.Schema:
         """The columns of the new files."""
         return arrow_schema(self.writer.schema)
+
+    def _dictionaries(self, files: Sequence[PlainFile], fresh: pa.Table) -> set[int]:
+        """Take those that the files have, or that the new rows call for, whichever are more."""
+        if fresh.num_rows > sum(file.footer.num_rows for file in files):
+            return _that_repeat(fresh)
+        return {place for file in files for place in file.dictionaries}
 
     def _file(self, task: FileScanTask, number: int) -> PlainFile:
         return self.held[number] if self.held and number >= 0 else PlainFile.of(task.file, self.schema)
@@ -128,6 +138,20 @@ class SmallFiles:
             else:
                 yield rows
             first += rows.num_rows
+
+
+def memory_of(rows: pa.Table) -> int:
+    """Bytes that rows take in memory, texts that repeat unpacked."""
+    return sum(max(column.nbytes, len(column) * NUMBER_BYTES) for column in rows.columns)
+
+
+def _that_repeat(rows: pa.Table) -> set[int]:
+    """The columns for which a dictionary is worth its while, by the measure that DuckDB takes."""
+    return {
+        place
+        for place, column in enumerate(rows.columns)
+        if pc.count_distinct(column).as_py() * DISTINCT <= rows.num_rows
+    }
 
 
 def _grouped(tables: Iterator[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
@@ -164,23 +188,23 @@ def _without_unused(column: pa.ChunkedArray) -> pa.DictionaryArray:
     return values
 
 
-def _large(writer: Writer, pool: str) -> bool:
+def _large(con: Connection, writer: Writer, pool: str) -> bool:
     lengths = {str(ice.StringType()): "strlen", str(ice.BinaryType()): "octet_length"}
     texts = [
         f"coalesce({lengths[str(field.field_type)]}({quoted(field.name)}), 0)"
         for field in writer.table.schema().fields
         if str(field.field_type) in lengths
     ]
-    rows, size = writer.con.execute(f"SELECT count(*), sum({' + '.join(texts) or '0'}) FROM {pool}").fetchall()[0]
+    rows, size = con.execute(f"SELECT count(*), sum({' + '.join(texts) or '0'}) FROM {pool}").fetchall()[0]
     numbers = int(rows) * NUMBER_BYTES * (len(writer.schema.fields) - len(texts))
     return int(rows) > MOST_ROWS or numbers + int(size or 0) > MOST_MEMORY
 
 
 def _by_partition(
-    writer: Writer, pool: str, order: Sequence[str], counts: Mapping[Record, int]
+    con: Connection, writer: Writer, pool: str, order: Sequence[str], counts: Mapping[Record, int]
 ) -> dict[Record, pa.Table]:
     select = f"SELECT {writer.select} FROM {pool} ORDER BY {', '.join(order)}"
-    rows = writer.con.sql(select).to_arrow_table().cast(arrow_schema(writer.schema))
+    rows = con.sql(select).to_arrow_table().cast(arrow_schema(writer.schema))
     ends = np.cumsum([0, *counts.values()]).tolist()
     return {
         partition: rows.slice(start, count) for (partition, count), start in zip(counts.items(), ends[:-1], strict=True)

@@ -38,6 +38,7 @@ __all__ = [
     "as_pattern",
     "changes",
     "check_writable",
+    "compared",
     "evolve",
     "iceberg_schema",
     "local_path",
@@ -154,6 +155,11 @@ def check_writable(table: Table) -> None:
     """Raise ``FormatNotWritable`` for a table of a version of the format that PyIceberg does not write."""
     if table.format_version > WRITTEN_VERSION:
         raise FormatNotWritable(table=".".join(table.name()), version=table.format_version)
+
+
+def compared(table: Table) -> list[str]:
+    """The columns that tell whether two rows are the same: all but the load's id and time."""
+    return [field.name for field in table.schema().fields if field.name not in SYSTEM_COLUMNS[1:]]
 
 
 def needs_reader(table: Table, task: FileScanTask) -> bool:
