@@ -97,9 +97,17 @@ def machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     peers = ", ".join(f"{name} {found}" for name in PEERS if (found := installed(name)))
     return (
-        f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, {memory:.0f} GiB, "
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs{_processor()}, {memory:.0f} GiB, "
         f"load {os.getloadavg()[0]:.1f}; Python {platform.python_version()}, {peers}"
     )
+
+
+def _processor() -> str:
+    """What the CPUs are called, where the system says it."""
+    about = Path("/proc/cpuinfo")
+    lines = about.read_text().splitlines() if about.exists() else []
+    names = {line.partition(":")[2].strip() for line in lines if line.startswith("model name")}
+    return f" ({', '.join(sorted(names))})" if names else ""
 
 
 def installed(package: str) -> str:
