@@ -210,3 +210,12 @@ def test_a_cell_of_an_arrow_array_that_does_not_fit_has_a_reason(
     done, reasons = cast_array(array, Column("c", kind))
     assert done.to_pylist() == expected
     assert [reason.complaint for reason in reasons.values()] == [complaint]
+
+
+def test_a_whole_number_of_more_digits_than_a_decimal_has_is_rejected() -> None:
+    duckdb = pytest.importorskip("duckdb")
+    rows = duckdb.sql("SELECT unnest([5::hugeint, 170141183460469231731687303715884105727::hugeint]) AS c")
+    array = rows.to_arrow_table()["c"].combine_chunks()
+    done, reasons = cast_array(array, Column("c", array.type))
+    assert done.to_pylist() == [5, None]
+    assert "digits" in str(reasons[1])

@@ -159,11 +159,16 @@ def _without_far_times(array: pa.Array, column: Column) -> tuple[pa.Array, Reaso
 
 
 def _within(array: pa.Array, column: Column) -> bool:
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    if column.bounds is None or len(array) == array.null_count:
+    bounds: tuple[int, int] | None = column.bounds
+    if pa.types.is_decimal(array.type):  # DuckDB hands over whole numbers of 39 digits as decimals of 38
+        most = 10 ** (array.type.precision - array.type.scale)
+        bounds = (1 - most, most - 1) if array.type.scale == 0 else (-most, most)
+    if bounds is None or len(array) == array.null_count:
         return True
-    low, high = column.bounds
+    low, high = bounds
     found = pc.min_max(array).as_py()
     return bool(low <= found["min"] and found["max"] <= high)
 

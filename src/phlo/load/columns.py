@@ -2,26 +2,89 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
+from phlo.load.rows import as_text
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     import pyarrow as pa
 
 
 def storable(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Give columns of views (polars' texts and categories) as plain ones: Arrow can do little with views yet."""
+    """Give columns as Parquet files hold them.
+
+    Views (polars' texts and categories), of which Arrow can do little yet, and runs are given as plain columns;
+    intervals and unions, which no file holds, as JSON, and so are times that no calendar has.
+    """
+    for number, field in enumerate(batch.schema):
+        column = _plain(batch.column(number))
+        if column.type != field.type:
+            batch = batch.set_column(number, field.name, column)
+    return batch
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    types = pa.types
+    if types.is_run_end_encoded(column.type):
+        column = pc.run_end_decode(column)
+    wanted = _without_views(column.type)
+    if wanted != column.type:
+        encoded = types.is_dictionary(column.type)
+        column = column.dictionary.cast(wanted).take(column.indices) if encoded else column.cast(wanted)
+    if types.is_decimal(column.type) and column.type.scale < 0:
+        digits = column.type.precision - column.type.scale
+        return column.cast(pa.decimal128(digits, 0)) if digits <= MOST_DIGITS else _as_texts(column.to_pylist())
+    if types.is_timestamp(column.type) and column.type.unit == "s" and _far(column):
+        return _as_texts(_times(column))
+    return _as_texts(column.to_pylist()) if _in_no_file(column.type) else column
+
+
+MOST_DIGITS = 38
+FARTHEST = 2**63 // 1000
+"""Seconds that still can be counted in milliseconds, which is how files hold them."""
+
+
+def _in_no_file(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
-    for number, field in enumerate(batch.schema):
-        column, wanted = batch.column(number), _without_views(field.type)
-        if wanted == field.type:
-            continue
-        if pa.types.is_dictionary(field.type):
-            plain = column.dictionary.cast(wanted).take(column.indices)
-        else:
-            plain = column.cast(wanted)
-        batch = batch.set_column(number, field.name, plain)
-    return batch
+    types = pa.types
+    if types.is_union(kind) or types.is_interval(kind) or types.is_run_end_encoded(kind):
+        return True
+    return types.is_nested(kind) and any(_in_no_file(kind.field(number).type) for number in range(kind.num_fields))
+
+
+def _far(column: pa.Array) -> bool:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = pc.min_max(column.cast(pa.int64())).as_py()
+    return found["min"] is not None and (found["min"] <= -FARTHEST or found["max"] >= FARTHEST)
+
+
+def _times(column: pa.Array) -> Iterator[str | None]:
+    """Write seconds as ISO 8601 where there is such a time, else as they are: nothing reads these as a time."""
+    import pyarrow as pa
+
+    for seconds in column.cast(pa.int64()).to_pylist():
+        try:
+            yield None if seconds is None else (EPOCH + dt.timedelta(seconds=seconds)).isoformat()
+        except OverflowError:
+            yield f"{seconds} s"
+
+
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def _as_texts(values: Iterable[object]) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.array([None if value is None else as_text(value) for value in values], pa.string())
 
 
 def longest(column: pa.Array) -> int:
