@@ -38,7 +38,7 @@ class Replayed:
     inserted: int = 0
     updated: int = 0
     superseded: int = 0
-    """Rows that pass, but whose key a later load, or their own, has brought: they are dropped."""
+    """Rows that pass, but for which another row of their key stands: it came later, or was good at once."""
     doubtful: int = 0
     """Rows that pass, but whose key a later load may have brought again as it was: they stay rejected."""
     rejected: int = 0
@@ -83,7 +83,7 @@ class Replay:
             found, before = Replayed(self.ingestion.table), self.catalog.pin(self.ref)
             for load in self._loads(partition):
                 found = _sum(found, self._judge(load, schema, good, rejected, before, reporter))
-            found = _sum(found, self._write(good.contents()) if good.rows else Replayed(found.table))
+            found = _sum(found, self._write(good.contents(), good.rows) if good.rows else Replayed(found.table))
             if found.inserted or found.updated or found.superseded:  # else just the words of the reasons would change
                 days = [partition] if partition is not None else []
                 left = rejected.contents()
@@ -119,7 +119,7 @@ class Replay:
             found = replace(found, doubtful=len(doubtful), superseded=superseded)
             rows = rows.take(pa.array(fresh, pa.int64()))
         if self.ingestion.merge_strategy == "merge" and self.ingestion.deduplication == "first":
-            return _sum(found, self._write(rows)) if rows.num_rows else found
+            return _sum(found, self._write(rows, rows.num_rows)) if rows.num_rows else found
         good.append(rows)
         return found
 
@@ -183,7 +183,8 @@ class Replay:
             rows = self.engine.query(f"SELECT * FROM {name} WHERE {LOAD_ID} = '{each['l']}'", pin)
             yield Rejects(each["d"], each["l"], each["t"], rows)
 
-    def _write(self, rows: pa.Table | pa.RecordBatchReader) -> Replayed:
+    def _write(self, rows: pa.Table | pa.RecordBatchReader, count: int) -> Replayed:
+        """Bring in so many rows; of equal keys the others are superseded."""
         merging = self.ingestion.merge_strategy == "merge"
         written = self.engine.write(
             self.ingestion.table,
@@ -193,7 +194,8 @@ class Replay:
             keys=self.ingestion.unique_key if merging else (),
             deduplication=self.ingestion.deduplication,
         )
-        return Replayed(self.ingestion.table, inserted=written.inserted, updated=written.updated)
+        new, known = written.inserted, written.updated
+        return Replayed(self.ingestion.table, inserted=new, updated=known, superseded=count - new - known)
 
 
 def told(replayed: Replayed) -> list[str]:
@@ -201,7 +203,7 @@ def told(replayed: Replayed) -> list[str]:
 
     >>> told(Replayed("raw.readings", 5, inserted=2, updated=1, superseded=1, rejected=1))
     ['3 of 5 rejected rows of raw.readings were accepted: 2 new, 1 updated.',
-     '1 was left out, for a row with its key had come already.', '1 is still rejected.']
+     '1 was left out, for another row with its key stands.', '1 is still rejected.']
     """
     accepted = replayed.inserted + replayed.updated
     said = [
@@ -210,7 +212,9 @@ def told(replayed: Replayed) -> list[str]:
     ]
     if replayed.superseded:
         left = replayed.superseded
-        said.append(f"{left:,} {_were(left)} left out, for a row with its key had come already.")
+        said.append(
+            f"{left:,} {_were(left)} left out, for another row with {'its' if left == 1 else 'their'} key stands."
+        )
     if replayed.doubtful:
         stay = f"{replayed.doubtful:,} {'stays' if replayed.doubtful == 1 else 'stay'} rejected"
         said.append(f"{stay}: later loads may have brought the same key; loading the day again settles it.")
