@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -9,15 +10,20 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyiceberg.avro.encoder import BinaryEncoder
+from pyiceberg.avro.file import AvroFile
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.expressions import AlwaysTrue
+from pyiceberg.manifest import ManifestEntry
 from pyiceberg.table.snapshots import Operation
 from pyiceberg.typedef import Record
 from tests.iceberg.deleting import delete_values, unpartitioned_spec
 
 from phlo.iceberg import commit
 from phlo.iceberg.catalog import SqlRefCatalog
-from phlo.iceberg.commit import swap
+from phlo.iceberg.commit import _Encoder, swap
 from phlo.iceberg.merge import append, merge, replace
 from phlo.iceberg.rewrite import Rewrite
 from phlo.iceberg.tables import scan_sql
@@ -152,3 +158,28 @@ def test_a_file_whose_rows_are_deleted_by_value_meanwhile_is_not_written_again(
 def keys(table: Table) -> list[int]:
     with duckdb.connect() as con:
         return [key for (key,) in con.sql(f"FROM ({scan_sql(table, ['key'], con=con)}) ORDER BY 1").fetchall()]
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_numbers_are_encoded_as_pyiceberg_encodes_them(number: int) -> None:
+    wanted, found = io.BytesIO(), _Encoder()
+    BinaryEncoder(wanted).write_int(number)  # type: ignore[arg-type]
+    found.write_int(number)
+    assert bytes(found.written) == wanted.getvalue()
+
+
+def test_the_entries_of_a_manifest_are_one_block_that_pyiceberg_reads(table: Table) -> None:
+    with table.update_spec() as update:
+        update.add_field("key", "identity", "part")
+    append(table, rows({1: 1, -(2**63): 2, 300: 3}))
+    snapshot = table.current_snapshot()
+    assert snapshot is not None
+    (manifest,) = snapshot.manifests(table.io)
+    entries = manifest.fetch_manifest_entry(table.io)
+    assert {entry.data_file.partition[0]: entry.data_file.record_count for entry in entries} == {
+        1: 1,
+        -(2**63): 1,
+        300: 1,
+    }
+    with AvroFile[ManifestEntry](table.io.new_input(manifest.manifest_path)) as file:
+        assert file._read_block() == 3

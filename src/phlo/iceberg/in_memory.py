@@ -17,6 +17,7 @@ from pyiceberg import types as ice
 from pyiceberg.expressions import AlwaysTrue
 
 from phlo.iceberg.commit import swap
+from phlo.iceberg.manifests import no_collection
 from phlo.iceberg.numbers import Numbers
 from phlo.iceberg.parquet import Writer, stored_schema
 from phlo.iceberg.partitioning import Partitioning
@@ -81,7 +82,8 @@ def merge(table: Table, rows: pa.Table | pa.RecordBatchReader, keys: Sequence[st
         if numbers.count < batch.num_rows:
             last = numbers.one_each(numbered, first=first)
             batch, numbered = batch.take(pa.array(last)), numbered[last]
-        return _merged(table, batch, keys, numbers, numbered)
+        with no_collection():
+            return _merged(table, batch, keys, numbers, numbered)
     except NotPlain:
         return None
 
@@ -114,7 +116,8 @@ class _Found:
 def _merged(
     table: Table, batch: pa.Table, keys: Sequence[str], numbers: Numbers, numbered: NDArray[np.int64]
 ) -> Written:
-    tasks, known = plan(table), _batch_keys(batch, keys)
+    known = _batch_keys(batch, keys)
+    tasks = plan(table)
     candidates = may_hold(table, tasks, known)
     found = _found(table, candidates, batch, keys, numbers, numbered) if candidates else _Found.nothing(len(numbered))
     fresh = batch.filter(pa.array(~found.unchanged)) if found.unchanged.any() else batch

@@ -19,7 +19,6 @@ from pyiceberg.avro.decoder import new_decoder
 from pyiceberg.avro.file import AvroFile
 from pyiceberg.avro.resolver import resolve_reader
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
-from pyiceberg.expressions.visitors import UnpartitionedResidualEvaluator
 from pyiceberg.manifest import (
     DEFAULT_READ_VERSION,
     MANIFEST_ENTRY_SCHEMAS,
@@ -99,6 +98,8 @@ class _Planner(ManifestGroupPlanner):
                 data.append(entry)
             else:
                 deletes.add(entry)
+        if isinstance(self.row_filter, AlwaysTrue):
+            return [deletes.task(entry, self.row_filter) for entry in data]
         residuals = KeyDefaultDict(self._build_residual_evaluator)
         return [deletes.task(entry, _residual(residuals[entry.data_file.spec_id], entry.data_file)) for entry in data]
 
@@ -118,12 +119,6 @@ class _Planner(ManifestGroupPlanner):
             yield (
                 entries if every else [each for each in entries if partition(each.data_file) and holds(each.data_file)]
             )
-
-    def _build_residual_evaluator(self, spec_id: int) -> Callable[[DataFile], ResidualEvaluator]:
-        if not isinstance(self.row_filter, AlwaysTrue):
-            return super()._build_residual_evaluator(spec_id)
-        same = UnpartitionedResidualEvaluator(self.table_metadata.schema(), self.row_filter)
-        return lambda _file: same
 
 
 def _always(_: DataFile) -> bool:

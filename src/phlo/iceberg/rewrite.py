@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SMALL_FILE = 16 * 1024 * 1024
 """Files below this are written together with a partition's new rows, when they have to be written at all."""
 
+FEW = 8
+"""To compare a partition with fewer takes less than to look it up, which makes a text of it."""
+
 TINY = 1024 * 1024
 MANY_SMALL_FILES = 8
 """Small files that a write need not touch are folded in when they are together tiny or this many."""
@@ -160,10 +163,11 @@ def _foldable(
 ) -> list[FileScanTask]:
     """Small files beside the ones that have to be written: tiny ones, or so many that reading suffers."""
     leaving = {task.file.file_path for task in touched}
+    few = list(partitions) if len(partitions) < FEW else partitions
     found: dict[Record, list[FileScanTask]] = {}
     for task in tasks:
         file = task.file
-        near = file.spec_id == table.spec().spec_id and file.partition in partitions
+        near = file.spec_id == table.spec().spec_id and file.partition in few
         if near and file.file_size_in_bytes < SMALL_FILE and file.file_path not in leaving:
             found.setdefault(file.partition, []).append(task)
     return [
