@@ -23,7 +23,7 @@ KILLED = {"merge": "ends", "maintain": "ends", "publish": "ends", "undo": "first
           "first-load": "firsts", "backfill": "firsts", "run": "firsts"}  # fmt: skip
 TORN = {"merge": "firsts", "publish": "ends", "backfill": "firsts"}
 FULL = {"merge": "firsts", "run": "firsts", "publish": "ends", "backfill": "some"}
-BESIDE = [("load-and-load", "killed"), ("maintain-and-load", "goes-on")]
+BESIDE = [("load-and-load", "killed"), ("maintain-and-load", "goes-on"), ("load-and-maintain-back", "goes-on")]
 CLOCK = ["load-later-and-maintain", "load-earlier-and-maintain"]
 """Which steps are tried of each command, where not all are."""
 

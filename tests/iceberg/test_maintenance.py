@@ -164,10 +164,7 @@ def test_the_files_of_a_dropped_ref_go_with_their_folder(
 
 
 def test_a_table_whose_making_was_killed_leaves_nothing(catalog: SqlRefCatalog, warehouse: Path) -> None:
-    location = handles.new_location(catalog.warehouse, "raw.g")
-    with catalog.database.write() as connection:
-        states.remember(connection, [location])
-    handles.write_new_table(location, "raw.g", pa.schema([("key", pa.int64())]), None, ())
+    location = _made_just_now(catalog, "raw.g")
     maintain(catalog, Keep())
     assert files(warehouse), "somebody may be making it"
     maintain(catalog, NOTHING)
@@ -208,6 +205,38 @@ def test_young_files_and_those_of_a_run_that_goes_on_are_left_alone(
     os.utime(orphan, (old, old))
     assert maintain(catalog, Keep()).files == 1
     assert not orphan.exists()
+
+
+@pytest.mark.parametrize("table", ["raw.g", "raw.new"])
+def test_a_run_that_goes_on_keeps_what_it_wrote_while_the_clock_had_stepped_back(
+    catalog: SqlRefCatalog, second: SqlRefCatalog, published: Write, table: str
+) -> None:
+    published("raw.g", [1], "one")
+    with second.lease([table], "going-on"):
+        folder = second.load("raw.g").location() if table == "raw.g" else _made_just_now(second, table)
+        file = Path(folder, "data", "uncommitted.parquet")
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("rows")
+        _age(folder)
+        assert maintain(catalog, NOTHING).files == 0
+        assert file.exists()
+    maintain(catalog, NOTHING)
+    assert not file.exists()
+
+
+def _made_just_now(catalog: SqlRefCatalog, table: str) -> str:
+    location = handles.new_location(catalog.warehouse, table)
+    with catalog.database.write() as connection:
+        states.remember(connection, [location])
+    handles.write_new_table(location, table, pa.schema([("key", pa.int64())]), None, ())
+    return location
+
+
+def _age(folder: str) -> None:
+    """Let all of a folder be of the day before yesterday."""
+    then = time.time() - 2 * 86400
+    for path in Path(folder).rglob("*"):
+        os.utime(path, (then, then))
 
 
 def test_a_table_that_a_run_writes_is_left_for_the_next_time(

@@ -71,6 +71,16 @@ def new_location(warehouse: str, name: str) -> str:
     return f"{warehouse}/{namespace}/{table}-{uuid.uuid4().hex[:12]}"
 
 
+def table_of(location: str) -> str:
+    """The table that a location was made for.
+
+    >>> table_of("/lake/raw/g-0123456789ab")
+    'raw.g'
+    """
+    namespace, folder = location.split("/")[-2:]
+    return f"{namespace}.{folder.rpartition('-')[0]}"
+
+
 def write_new_table(location: str, name: str, schema: pa.Schema, partition_by: str | None, keys: Sequence[str]) -> str:
     """Write the metadata of an empty table; return its pointer."""
     iceberg = iceberg_schema(schema)

@@ -63,6 +63,12 @@ def live_runs(connection: Connection) -> set[str]:
     return {holder.run_id for holder in _holders(connection) if _alive(holder, moment)}
 
 
+def leased_tables(connection: Connection) -> set[str]:
+    """List the tables that runs hold leases on now, of any process."""
+    moment = now(connection)
+    return {holder.table_name for holder in _holders(connection) if _alive(holder, moment)}
+
+
 class Leases:
     """The leases that this process holds in one catalog."""
 

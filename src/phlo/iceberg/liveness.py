@@ -22,7 +22,8 @@ from phlo.errors import MissingTableFiles
 from phlo.iceberg import layout, states
 from phlo.iceberg.database import now, stamp
 from phlo.iceberg.files import CLOCKS_MAY_DIFFER, location
-from phlo.iceberg.leases import live_runs
+from phlo.iceberg.handles import table_of
+from phlo.iceberg.leases import leased_tables, live_runs
 from phlo.iceberg.tables import local_path
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Roots:
     """Every table folder that this catalog made; others in the warehouse are somebody else's."""
     before: datetime
     """Files written later may belong to a run that goes on."""
+    leased: frozenset[str] = frozenset()
+    """Folders of tables that a run writes now: after the clock has jumped no time tells which files are its own."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,11 @@ def roots(connection: Connection, grace: timedelta = GRACE) -> Roots:
     for name, entry in states.at(connection, kept).items():
         if entry.kind == "table":
             pointers[entry.pointer] = name
-    known = {location(pointer) for pointer, _ in _pointers(connection, 0)}
-    return Roots(pointers, frozenset({*known, *states.dropped(connection)}), _before(connection, grace))
+    known = {location(pointer): name for pointer, name in _pointers(connection, 0)}
+    locations = frozenset({*known, *states.dropped(connection)})
+    tables = leased_tables(connection)
+    leased = frozenset(folder for folder in locations if known.get(folder, table_of(folder)) in tables)
+    return Roots(pointers, locations, _before(connection, grace), leased)
 
 
 def orphans(found: Roots) -> list[Orphan]:
@@ -74,7 +80,7 @@ def orphans(found: Roots) -> list[Orphan]:
     for folder in sorted(found.locations):
         for path, status in _files(folder):
             missing.pop(path, None)
-            if path not in live and status.st_mtime < oldest:
+            if folder not in found.leased and path not in live and status.st_mtime < oldest:
                 loose.append(Orphan(Path(path), status.st_size))
     for path, name in missing.items():  # then paths are not spelled as we think, and everything would look loose
         raise MissingTableFiles(name=name, file=path)

@@ -3,7 +3,8 @@
     settle (refs, history) → tidy tables (compact, expire snapshots; one publish) → delete orphans
 
 Each step is whole or nothing and finds again what an earlier one that was killed has left. Runs may go on beside it:
-tables that one holds a lease on are left for the next time, and files that one may have written are too young.
+tables that one holds a lease on are left for the next time, whatever the clock says of their files' age, and files
+that one may have written elsewhere are too young.
 """
 
 from __future__ import annotations
@@ -209,7 +210,7 @@ def _write_together(table: Table, limits: Limits | None) -> None:
 
 
 def _remove(catalog: SqlRefCatalog, found: Roots, loose: Sequence[Orphan]) -> None:
-    dead = found.locations - {location(pointer) for pointer in found.pointers}
+    dead = found.locations - found.leased - {location(pointer) for pointer in found.pointers}
     liveness.remove(loose, dead, found.before)
     with catalog.database.write() as connection:
         gone = [folder for folder in states.dropped(connection) if liveness.is_gone(folder)]
