@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from steps import Outcome
 
-FULL = ("No space left on device", "database or disk is full")
+FULL = ("No space left on device", "database or disk is full", "such as of a disk that was full for a moment")
 
 
 def badly_said(done: Outcome) -> Iterator[str]:

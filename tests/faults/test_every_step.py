@@ -1,4 +1,4 @@
-"""SIGKILL before each step that a command takes on the disk, and a disk that is full from each of them on.
+"""SIGKILL before each step that a command takes on the disk, and a disk that is full from each of them on, or at it.
 
 After each: main is a whole publish, before or after; refs and status name the dead; the same command then does its
 work, no row lost or doubled; and maintenance clears all that was left. Beside that, a second command, or a jump of the
@@ -23,6 +23,7 @@ KILLED = {"merge": "ends", "maintain": "ends", "publish": "ends", "undo": "first
           "first-load": "firsts", "backfill": "firsts", "run": "firsts"}  # fmt: skip
 TORN = {"merge": "firsts", "publish": "ends", "backfill": "firsts"}
 FULL = {"merge": "firsts", "run": "firsts", "publish": "ends", "backfill": "some"}
+SHORT = {"merge": "some", "publish": "firsts"}
 BESIDE = [("load-and-load", "killed"), ("maintain-and-load", "goes-on"), ("load-and-maintain-back", "goes-on")]
 CLOCK = ["load-later-and-maintain", "load-earlier-and-maintain"]
 """Which steps are tried of each command, where not all are."""
@@ -60,6 +61,12 @@ def test_a_command_that_is_killed_with_a_write_half_done_leaves_main_whole(scena
 @pytest.mark.parametrize("scenario", FULL)
 def test_a_disk_that_is_full_from_any_step_on_is_said_and_harms_nothing(scenario: str, tmp_path: Path) -> None:
     assert sweep(scenario, "full", tmp_path, os.environ.get("SWEEP", FULL[scenario]))["problems"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", SHORT)
+def test_a_disk_that_is_full_for_one_step_alone_is_said_and_harms_nothing(scenario: str, tmp_path: Path) -> None:
+    assert sweep(scenario, "short", tmp_path, os.environ.get("SWEEP", SHORT[scenario]))["problems"] == []
 
 
 @pytest.mark.slow

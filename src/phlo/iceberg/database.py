@@ -48,6 +48,9 @@ SEALED = "sealed"
 CREATION_LOCK = 0x70686C6F
 """Any number: the key of the Postgres lock under which the tables are created."""
 
+TAKE_ROOM = ("_WRITE", "_FSYNC", "_SHMSIZE")
+"""How SQLite's names end for what failed of what takes room on the disk."""
+
 
 @dataclass(frozen=True)
 class Database:
@@ -168,9 +171,13 @@ def _may_be_done(error: DBAPIError) -> bool:
 
 def _detail(url: URL, cause: BaseException | None) -> str:
     detail = str(cause).strip().split("\n")[0]
-    if detail == "disk I/O error" and _is_full(url):
+    if detail != "disk I/O error":
+        return detail
+    if _is_full(url):
         return "No space left on device"  # SQLite's shared memory is a file, and it has no word for that
-    return detail
+    failed = str(getattr(cause, "sqlite_errorname", "SQLITE_IOERR"))
+    often = ", such as of a disk that was full for a moment" if failed.endswith(TAKE_ROOM) else ""
+    return f"{detail} ({failed}{often})"
 
 
 def _is_full(url: URL) -> bool:
