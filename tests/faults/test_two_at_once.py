@@ -1,4 +1,4 @@
-"""Two runs at once: on one table the second waits or fails at once; on two tables both go through."""
+"""Runs at once: on one table the second waits or fails at once; on two tables both go through; four do as well."""
 
 from __future__ import annotations
 
@@ -90,3 +90,26 @@ def test_a_run_that_waits_for_one_that_is_killed_goes_on(shop: Shop) -> None:
     assert second.returncode == 0, err
     ids = {row["id"] for row in shop.read("SELECT id FROM raw.slow")}
     assert ids in ({"2024-01-21"}, {"2024-01-20", "2024-01-21"})  # the first may have been quicker than the kill
+
+
+@pytest.mark.slow
+def test_four_runs_on_two_tables_lose_and_double_nothing(shop: Shop) -> None:
+    begin(shop)
+    first = shop.start("materialize", "slow", "--partition", "2024-01-20")
+    wait_until_it_began(shop)
+    waiting = [
+        shop.start("materialize", *tables, "--partition", day)
+        for tables, day in ((["slow"], "2024-01-21"), (["slow", "quick"], "2024-01-22"), (["slow"], "2024-01-20"))
+    ]
+    for process in waiting:
+        assert process.stderr is not None
+        assert f"pid {first.pid}" in [process.stderr.readline() for _ in range(2)][1]
+    shop.run("materialize", "quick", "--partition", "2024-01-20")  # one table of those that wait is nobody's yet
+    (shop.root / "source" / "go").touch()
+    for process in (first, *waiting):
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    read = {table: [row["id"] for row in shop.read(f"SELECT id FROM raw.{table}")] for table in ("slow", "quick")}
+    assert sorted(read["slow"]) == ["2024-01-20", "2024-01-21", "2024-01-22"]
+    assert sorted(read["quick"]) == ["2024-01-20", "2024-01-22"]
+    assert len(shop.call("history", "--json").records) == 5
