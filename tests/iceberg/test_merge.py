@@ -15,7 +15,7 @@ from pyiceberg.exceptions import CommitFailedException
 
 from phlo.engine.failure import explained
 from phlo.errors import QueryFailed, UnsupportedPartitioning, WriteFailed
-from phlo.iceberg import rewrite
+from phlo.iceberg import in_memory, rewrite
 from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.iceberg.merge import Limits, append, merge, replace
 from phlo.iceberg.tables import evolve, scan_sql
@@ -47,9 +47,11 @@ class Make(Protocol):
     ) -> Table: ...
 
 
-@pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """A new empty table on a ref of its own."""
+@pytest.fixture(params=["in memory", "staged"])
+def make(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """A new empty table on a ref of its own; batches of any size are staged, or small ones stay in memory."""
+    if request.param == "staged":
+        monkeypatch.setattr(in_memory, "MOST_ROWS", -1)
     folder = tmp_path / "a [1] folder's #?é name"
     catalog = SqlRefCatalog(f"sqlite:///{tmp_path}/catalog.db", folder / "warehouse")
 
