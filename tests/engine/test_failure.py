@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import duckdb
 import pytest
 
 from phlo.engine.failure import explained, query_failed
-from phlo.errors import QueryFailed
+from phlo.errors import MissingTableFiles, QueryFailed, UnreadableFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from phlo.errors import PhloError
 
 
 def failure(sql: str, translated: str) -> QueryFailed:
@@ -38,6 +45,30 @@ def test_an_error_that_points_at_nothing_of_the_user_s_shows_the_query() -> None
 
 def test_an_empty_query_has_no_line_to_show() -> None:
     assert query_failed(ValueError("Parser Error: nothing"), "").next_step == "line 1: ``"
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [(None, MissingTableFiles), (b"short", UnreadableFile), (b"x" * 99, UnreadableFile)],
+    ids=["gone", "short", "damaged"],
+)
+def test_a_table_s_file_that_is_gone_or_damaged_is_named(
+    content: bytes | None, error: type[PhloError], tmp_path: Path
+) -> None:
+    file = tmp_path / "raw" / "g-0123456789ab" / "data" / "1.parquet"
+    file.parent.mkdir(parents=True)
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(error) as found, duckdb.connect() as con, explained("SELECT n FROM raw.g"):
+        con.execute(f"SELECT * FROM read_parquet('{file}')")
+    assert "`raw.g`" in str(found.value)
+    assert f"`{file}`" in str(found.value)
+
+
+def test_a_file_that_could_not_be_written_is_not_said_to_be_damaged(tmp_path: Path) -> None:
+    file = tmp_path / "raw" / "g-0123456789ab" / "data" / "1.parquet"
+    with pytest.raises(QueryFailed), duckdb.connect() as con, explained("SELECT 1"):
+        con.execute(f"COPY (SELECT 1) TO '{file}'")
 
 
 def test_what_is_no_error_of_the_engine_passes() -> None:

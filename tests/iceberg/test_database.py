@@ -210,7 +210,8 @@ def test_a_commit_that_fails_on_the_disk_is_not_said_to_be_undone(tmp_path: Path
     catalog.create_ref("r")
     unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
-        with pytest.raises(CommitUnclear, match=r"disk I/O error \(SQLITE_IOERR_WRITE, such as of a") as error, catalog.database.write() as connection:
+        said = r"disk I/O error \(SQLITE_IOERR_WRITE, such as of a disk that was full"
+        with pytest.raises(CommitUnclear, match=said) as error, catalog.database.write() as connection:
             refs.fail(connection, "r", "x" * 10_000, blocked=False)
             resource.setrlimit(resource.RLIMIT_FSIZE, (0, unlimited[1]))
     finally:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
-from phlo.errors import WriteFailed
+from phlo.errors import MissingTableFiles, UnreadableFile
 from phlo.iceberg import in_memory
 from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.iceberg.merge import append, merge
@@ -104,7 +104,8 @@ def test_a_file_that_can_not_be_read_is_named(make: Make, tmp_path: Path, key: s
     file.unlink()
     if damaged:
         file.write_bytes(b"x" * task.file.file_size_in_bytes)
-    with pytest.raises(WriteFailed, match=r"\.parquet"):
+    error = UnreadableFile if damaged else MissingTableFiles
+    with pytest.raises(error, match=r"\.parquet"):
         merge(table, pa.table({"key": [key]}), ["key"])
-    with pytest.raises(WriteFailed, match=r"\.parquet"):
+    with pytest.raises(error, match=r"\.parquet"):
         append(table, pa.table({"key": [key]}))

@@ -10,6 +10,7 @@ import duckdb
 
 from phlo.engine.terms import in_trinos_words
 from phlo.errors import QueryFailed
+from phlo.iceberg.damaged import damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,11 +21,11 @@ _STREAM = re.compile(r"^Invalid Input Error: reading the stream registered as '\
 
 @contextmanager
 def explained(sql: str) -> Iterator[None]:
-    """Turn what the engine raises inside into ``QueryFailed`` about the user's SQL."""
+    """Turn what the engine raises inside into ``QueryFailed`` about the user's SQL, or into the file that is broken."""
     try:
         yield
     except duckdb.Error as error:
-        raise query_failed(error, sql) from error
+        raise damaged(str(error)) or query_failed(error, sql) from error
 
 
 @contextmanager

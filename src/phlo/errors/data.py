@@ -102,8 +102,11 @@ class FormatNotWritable(DataError):
 
 
 class UnreadableFile(DataError):
-    """A file of another engine's that Phlo can not read as that engine means it."""
+    """A file that is damaged, or that Phlo can not read as the engine means it that wrote it."""
 
     code = "unreadable-file"
-    message = "`{table}` has files of another engine that Phlo can not read: {detail}"
-    hint = "let that engine rewrite the table's files (in Trino: ALTER TABLE {table} EXECUTE optimize)"
+    message = "`{table}` has files that Phlo can not read: {detail}"
+    hint = (
+        "put a damaged file back from a copy; files of another engine it can rewrite "
+        "(in Trino: ALTER TABLE {table} EXECUTE optimize)"
+    )

@@ -20,6 +20,7 @@ from pyiceberg.expressions import AlwaysTrue
 from phlo.errors import PhloError, UnreadableFile, WriteFailed
 from phlo.iceberg import in_memory
 from phlo.iceberg.commit import swap
+from phlo.iceberg.damaged import damaged
 from phlo.iceberg.interrupts import StoppableConnection
 from phlo.iceberg.locate import files_of, locate
 from phlo.iceberg.prune import BatchKeys, key_range, may_hold
@@ -167,8 +168,8 @@ def _staged(table: Table, rows: pa.Table | pa.RecordBatchReader, limits: Limits 
             _stage(con, table, rows)
             yield con
     except UNWRITTEN as error:
-        detail = str(error).partition("\n")[0]
-        raise WriteFailed(table=".".join(table.name()), detail=detail) from error
+        failed = WriteFailed(table=".".join(table.name()), detail=str(error).partition("\n")[0])
+        raise damaged(str(error)) or failed from error
 
 
 def _stage(con: Connection, table: Table, rows: pa.Table | pa.RecordBatchReader) -> None:
