@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,21 +49,23 @@ class Beside:
     def __init__(self, pair: Pair, folder: Path) -> None:
         self.pair, self.sweep = pair, Sweep(pair.first, folder)
         self.states: dict[str, Any] = {}
-        """What main reads as after the second alone, and after both."""
+        """What main reads as after the second alone, after both in either order, and when the first is run again."""
         self.over = 0
         """How often the second was over before the first went on."""
 
     def measure(self) -> None:
-        """Run the first, and then the second, with nothing in their way; then the second alone."""
+        """Run the two with nothing in their way, in each order: models of the first may read what the second loads."""
         self.sweep.measure()
-        for which in ("alone", "both"):
+        for order in (["alone", "turned"], ["", "both", "again"]):
             self.sweep.put(self.sweep.pristine)
-            if which == "both":
-                assert self.sweep.run().code == 0
-            if self.pair.second:
-                done = self._second().ended()
-                assert done.code == 0, done.err
-            self.states[which] = self.sweep.look()["main"]
+            for place, which in enumerate(order):
+                first = (order[0] == "") == (place % 2 == 0)
+                if first:
+                    assert self.sweep.run().code == 0
+                elif self.pair.second:
+                    done = self._second().ended()
+                    assert done.code == 0, done.err
+                self.states[which] = self.sweep.look()["main"]
 
     def one(self, number: int, *, kill: bool) -> Iterator[str]:
         """Let the other things happen at a step of the first; say what is wrong afterwards."""
@@ -97,14 +100,22 @@ class Beside:
         if "problem" in found:
             yield f"can not be looked at: {found['problem']}"
             return
-        right = [self.states["both"]] if first.code == 0 else [self.states["alone"], self.states["both"]]
+        right = [self.states["both"], self.states["turned"]]
+        if first.code:
+            right += [self.states["alone"], *(self._with_second(state) for state in self.sweep.states[1:-1])]
         if found["main"] not in right:
             yield f"main is wrong: {json.dumps(found['main'])[:2000]}"
         again = self.sweep.phlo(*self.pair.first.command)
         if again.code:
             yield f"running the first again ended with {again.code}: {again.err}"
-        if self.sweep.look().get("main") != self.states["both"]:
+        if self.sweep.look().get("main") != self.states["again"]:
             yield "main is wrong after another run of the first"
+
+    def _with_second(self, state: Any) -> dict[str, Any]:
+        """What main reads as after some publishes of the first, which only add rows, and after the second."""
+        alone = self.states["alone"]
+        both = {name: Counter(state.get(name, ())) | Counter(alone.get(name, ())) for name in {*state, *alone}}
+        return {name: sorted(rows.elements()) for name, rows in sorted(both.items())}
 
     def _second(self) -> Started:
         return Started(self.sweep.work(self.pair.second, self.pair.settings))
