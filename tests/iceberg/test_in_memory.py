@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
+from phlo.errors import WriteFailed
 from phlo.iceberg import in_memory
 from phlo.iceberg import merge as staged
 from phlo.iceberg.catalog import SqlRefCatalog
@@ -95,6 +96,19 @@ def test_keys_that_are_equal_in_other_ways_are_left_to_duckdb(tmp_path: Path, ki
     table = catalog.create_table("raw.t", pa.schema([("key", kind)]), "run-1", keys=["key"])
     with pytest.raises(Refused):
         merge(table, pa.table({"key": pa.nulls(1, kind)}), ["key"], limits=NO_DUCKDB)
+
+
+@pytest.mark.parametrize("write", ["merge", "append"])
+def test_text_that_is_no_utf8_is_refused_and_leaves_no_file(tmp_path: Path, write: str) -> None:
+    catalog = SqlRefCatalog(f"sqlite:///{tmp_path}/catalog.db", tmp_path / "warehouse")
+    catalog.create_ref("run-1")
+    table = catalog.create_table("raw.t", pa.schema([("_id", pa.string()), ("t", pa.string())]), "run-1", keys=["_id"])
+    texts = pa.array([b"a", b"b\xff", b"c"]).cast(pa.string(), safe=False)  # amid the others: no bound tells of it
+    batch = pa.table({"_id": ["a", "b", "c"], "t": texts})
+    with pytest.raises(WriteFailed):
+        append(table, batch) if write == "append" else merge(table, batch, ["_id"])
+    assert table.current_snapshot() is None
+    assert list(tmp_path.rglob("*.parquet")) == []
 
 
 def test_what_is_left_to_duckdb_half_way_leaves_no_file(tmp_path: Path) -> None:

@@ -63,9 +63,11 @@ def at_hand(rows: pa.Table | pa.RecordBatchReader) -> pa.Table | pa.RecordBatchR
     if isinstance(rows, pa.Table):
         return rows
     read: list[pa.RecordBatch] = []
+    count = size = 0
     for batch in rows:
         read.append(batch)
-        if sum(each.num_rows for each in read) > MOST_ROWS or sum(each.nbytes for each in read) > MOST_MEMORY:
+        count, size = count + batch.num_rows, size + batch.nbytes
+        if count > MOST_ROWS or size > MOST_MEMORY:
             return pa.RecordBatchReader.from_batches(rows.schema, chain(read, rows))
     return pa.Table.from_batches(read, rows.schema)
 
@@ -133,7 +135,7 @@ def _merged(
 def _batch(table: Table, rows: pa.Table | pa.RecordBatchReader) -> pa.Table:
     """Give the rows the table's columns, in one piece, or raise ``NotPlain``."""
     schema = _schema(table)
-    if not isinstance(rows, pa.Table) or rows.num_rows > MOST_ROWS:
+    if not isinstance(rows, pa.Table) or rows.num_rows > MOST_ROWS or rows.nbytes > MOST_MEMORY:
         raise NotPlain
     names = table.schema().column_names
     columns = [
@@ -142,6 +144,7 @@ def _batch(table: Table, rows: pa.Table | pa.RecordBatchReader) -> pa.Table:
     ]
     with or_not_plain():
         batch = conformed(pa.table(columns, names), schema).rename_columns(names).combine_chunks()
+        batch.validate(full=True)  # text that is no UTF-8: Arrow would write it, and no reader could read the table
     if memory_of(batch) > MOST_MEMORY:
         raise NotPlain
     return batch
