@@ -12,6 +12,7 @@ from phlo.iceberg import in_memory
 from phlo.iceberg import merge as staged
 from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.iceberg.merge import Limits, append, merge
+from phlo.iceberg.parquet import Writer
 from phlo.protocols import Written
 
 if TYPE_CHECKING:
@@ -147,3 +148,28 @@ def test_what_counts_as_unchanged_is_one_in_both_ways(
     assert written == Written(updated=2, unchanged=3)
     loads = {row["_id"]: row["_phlo_load_id"] for row in table.scan().to_arrow().to_pylist()}
     assert loads == {"zero": "0", "null": "0", "nan": "0", "one": "1", "gone": "1"}
+
+
+def test_a_long_text_that_repeats_is_unpacked_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    schema = pa.schema([("_id", pa.string()), ("n", pa.dictionary(pa.int8(), pa.string()))])
+    batch = pa.table({"_id": list("abc"), "n": pa.array(["x" * 1_000] * 3).dictionary_encode()}, schema=schema)
+    catalog = SqlRefCatalog(f"sqlite:///{tmp_path}/catalog.db", tmp_path / "warehouse")
+    catalog.create_ref("run-1")
+    texts = catalog.create_table("raw.texts", schema, "run-1", keys=["_id"])
+    monkeypatch.setattr(in_memory, "MOST_MEMORY", 2_500)
+    with pytest.raises(Refused):
+        append(texts, batch, limits=NO_DUCKDB)
+    monkeypatch.setattr(in_memory, "MOST_MEMORY", 4_000)
+    assert append(texts, batch, limits=NO_DUCKDB) == Written(inserted=3)
+
+
+def test_a_write_that_is_interrupted_while_its_file_is_described_leaves_none(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Writer, "_describe", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        append(table, rows(_id=["a"], n=[1]))
+    assert list(tmp_path.rglob("*.parquet")) == []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
-from phlo.errors import MissingTableFiles, UnreadableFile
+from phlo.errors import MissingTableFiles, UnreadableFile, WriteFailed
 from phlo.iceberg import in_memory
 from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.iceberg.merge import append, merge
@@ -109,3 +109,18 @@ def test_a_file_that_can_not_be_read_is_named(make: Make, tmp_path: Path, key: s
         merge(table, pa.table({"key": [key]}), ["key"])
     with pytest.raises(error, match=r"\.parquet"):
         append(table, pa.table({"key": [key]}))
+
+
+@WAYS
+def test_a_file_with_a_damaged_page_is_told(make: Make, tmp_path: Path) -> None:
+    table = make(pa.schema([("key", pa.string()), ("n", pa.int64())]))
+    merge(table, pa.table({"key": [f"{n:05}" for n in range(5_000)], "n": range(5_000)}), ["key"])
+    (task,) = table.scan().plan_files()
+    file = tmp_path / local_path(task.file.file_path)
+    content = bytearray(file.read_bytes())
+    content[10 : len(content) // 2] = bytes(len(content) // 2 - 10)
+    file.write_bytes(content)
+    before = set(tmp_path.rglob("*.parquet"))
+    with pytest.raises(WriteFailed, match="a file of the table may be damaged"):
+        merge(table, pa.table({"key": ["00007"], "n": [1]}), ["key"])
+    assert set(tmp_path.rglob("*.parquet")) == before

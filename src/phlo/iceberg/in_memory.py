@@ -27,6 +27,7 @@ from phlo.iceberg.plain_files import (
     PlainFile,
     arrow_schema,
     conformed,
+    is_text,
     or_not_plain,
     with_dictionaries,
 )
@@ -139,15 +140,25 @@ def _batch(table: Table, rows: pa.Table | pa.RecordBatchReader) -> pa.Table:
         raise NotPlain
     names = table.schema().column_names
     columns = [
-        rows[name] if name in rows.column_names else pa.nulls(rows.num_rows, field.type)
+        rows[name] if name in rows.column_names else pa.chunked_array([pa.nulls(rows.num_rows, field.type)])
         for name, field in zip(names, schema, strict=True)
     ]
+    if sum(map(_unpacked, columns)) > MOST_MEMORY:
+        raise NotPlain
     with or_not_plain():
         batch = conformed(pa.table(columns, names), schema).rename_columns(names).combine_chunks()
         batch.validate(full=True)  # text that is no UTF-8: Arrow would write it, and no reader could read the table
     if memory_of(batch) > MOST_MEMORY:
         raise NotPlain
     return batch
+
+
+def _unpacked(column: pa.ChunkedArray) -> int:
+    """Bytes, at most, of texts that are numbers of a dictionary when each row has its own."""
+    if not (pa.types.is_dictionary(column.type) and is_text(column.type.value_type)):
+        return 0
+    longest = [pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0 for chunk in column.chunks]
+    return max(longest, default=0) * len(column)
 
 
 def _schema(table: Table) -> pa.Schema:

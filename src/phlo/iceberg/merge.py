@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 
 UNWRITTEN = (
     *(duckdb.IOException, duckdb.OutOfMemoryException, duckdb.ConversionException),
-    duckdb.InvalidInputException,  # a file that is damaged
+    *(duckdb.InvalidInputException, duckdb.NotImplementedException),  # a file that is damaged, or a type (float16)
 )
-"""What is told as a write that failed."""
+"""What is told as a write that failed; so is an error of no kind, which a damaged page of a file makes."""
 
 # In notebooks the progress bar goes to stdout. A scan by field ids does not tell how many rows it has: DuckDB would
 # take it for the smaller side of a join, and hold the table in memory. As written here, the batch is on the right, and
@@ -167,9 +167,12 @@ def _staged(table: Table, rows: pa.Table | pa.RecordBatchReader, limits: Limits 
             con.execute(SESSION)
             _stage(con, table, rows)
             yield con
-    except UNWRITTEN as error:
-        failed = WriteFailed(table=".".join(table.name()), detail=str(error).partition("\n")[0])
-        raise damaged(str(error)) or failed from error
+    except duckdb.Error as error:
+        of_no_kind = type(error) is duckdb.Error
+        if not (of_no_kind or isinstance(error, UNWRITTEN)):
+            raise
+        detail = str(error).partition("\n")[0] + (": a file of the table may be damaged" if of_no_kind else "")
+        raise damaged(str(error)) or WriteFailed(table=".".join(table.name()), detail=detail) from error
 
 
 def _stage(con: Connection, table: Table, rows: pa.Table | pa.RecordBatchReader) -> None:

@@ -68,9 +68,9 @@ class Writer:
     ) -> list[DataFile]:
         """Write tables of one Arrow schema, without NaN, into one file, one after the other; no rows make no file."""
         folder = _folder(self.table, partition)
-        folder.mkdir(parents=True, exist_ok=True)
         path = str(folder / f"{uuid4()}.parquet")
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             with (
                 pa.OSFile(path, "wb") as sink,
                 pq.ParquetWriter(
@@ -85,16 +85,16 @@ class Writer:
             ):
                 for table in rows:
                     file.write_table(table, row_group_size=ROW_GROUP)
+            footer = file.writer.metadata
+            if footer.num_rows:
+                return [self._describe(path, partition, footer)]
+            remove([path])
         except BaseException as error:
             remove([path])
             if isinstance(error, OSError):
                 raise WriteFailed(table=".".join(self.table.name()), detail=str(error)) from error
             raise
-        footer = file.writer.metadata
-        if not footer.num_rows:
-            remove([path])
-            return []
-        return [self._describe(path, partition, footer)]
+        return []
 
     @cached_property
     def schema(self) -> Schema:

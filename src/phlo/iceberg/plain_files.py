@@ -62,7 +62,7 @@ class PlainFile:
             yield self.held
             return
         named = [self._columns.field(place) for place in sorted(self.dictionaries)]
-        repeat = [field.name for field in named if _is_text(field.type)]
+        repeat = [field.name for field in named if is_text(field.type)]
         with or_not_plain():
             opened = pq.ParquetFile(self.path, metadata=self.footer, read_dictionary=repeat)
         with opened as file:
@@ -92,7 +92,7 @@ class PlainFile:
 
     @property
     def _sizes(self) -> list[int]:
-        numbers = sum(not _is_text(field.type) for field in self._columns) * NUMBER_BYTES
+        numbers = sum(not is_text(field.type) for field in self._columns) * NUMBER_BYTES
         groups = map(self.footer.row_group, range(self.footer.num_row_groups))
         return [group.total_byte_size + group.num_rows * numbers for group in groups]
 
@@ -116,7 +116,7 @@ def or_not_plain() -> Iterator[None]:
 def with_dictionaries(schema: pa.Schema, places: Collection[int]) -> pa.Schema:
     """Let the texts in some places be numbers of a dictionary."""
     return pa.schema(
-        field.with_type(pa.dictionary(pa.int32(), field.type)) if place in places and _is_text(field.type) else field
+        field.with_type(pa.dictionary(pa.int32(), field.type)) if place in places and is_text(field.type) else field
         for place, field in enumerate(schema)
     )
 
@@ -134,5 +134,6 @@ def _short(field: pa.Field) -> pa.DataType:
     return {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}.get(field.type, field.type)
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Whether values of a type are of any length."""
     return kind in (pa.string(), pa.binary(), pa.large_string(), pa.large_binary())
