@@ -64,6 +64,10 @@ def make(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     return make
 
 
+STAGED = pytest.mark.parametrize("make", ["staged"], indirect=True)
+"""For what is too much for memory either way."""
+
+
 def readings(*values: tuple[Any, Any, dt.date | None], load: str = "1") -> pa.Table:
     return pa.Table.from_pylist(
         [
@@ -424,6 +428,7 @@ def test_a_partitioning_that_phlo_does_not_write_is_named(make: Make) -> None:
         merge(table, readings(("a", 1, JANUARY)), ["_id"])
 
 
+@STAGED
 def test_a_batch_beyond_the_memory_limit_spills(make: Make, tmp_path: Path) -> None:
     table = make(partition_by="")
     count = 600_000
@@ -440,6 +445,7 @@ def test_a_batch_beyond_the_memory_limit_spills(make: Make, tmp_path: Path) -> N
     assert not (tmp_path / "spill").exists()
 
 
+@STAGED
 def test_a_batch_that_neither_memory_nor_disk_can_take_says_so(make: Make, tmp_path: Path) -> None:
     table = make(partition_by="")
     batch = pa.table({"_id": pa.array([f"{n:0500d}" for n in range(150_000)])})
@@ -569,6 +575,7 @@ def test_an_append_adds_rows_whatever_is_there(make: Make) -> None:
     assert Counter(stored(table)) == {("a", 1, JANUARY): 2, ("a", 1, None): 2}
 
 
+@STAGED
 def test_a_merge_holds_the_batch_in_memory_and_not_the_table(make: Make, tmp_path: Path) -> None:
     table = make(partition_by="")
     count = 300_000
