@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from sqlalchemy import Connection
+
+    from phlo.iceberg.catalog import SqlRefCatalog
+
 Found = tuple[str, list[str], list[str]]
 
 
@@ -47,3 +51,19 @@ def test_a_folder_that_another_takes_away_meanwhile_is_not_taken_again(
     monkeypatch.setattr(liveness, "_changed", lambda _: 0.0)
     assert liveness.remove([], [str(going)], datetime.now(UTC) + timedelta(hours=1)) == 0
     assert not going.exists()
+
+
+def test_files_count_from_a_time_before_anything_is_read(
+    catalog: SqlRefCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_at: list[datetime] = []
+    kept_from = liveness.states.kept_from
+
+    def noted(connection: Connection) -> int:
+        read_at.append(datetime.now(UTC))
+        return kept_from(connection)
+
+    monkeypatch.setattr(liveness.states, "kept_from", noted)
+    with catalog.database.read() as connection:
+        found = liveness.roots(connection, timedelta(0))
+    assert found.before <= read_at[0]

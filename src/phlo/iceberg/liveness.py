@@ -59,6 +59,7 @@ class Orphan:
 
 def roots(connection: Connection, grace: timedelta = GRACE) -> Roots:
     """Read what the catalog points to, all at one time."""
+    before = _before(connection, grace)  # first: what is written from here on, which no SELECT sees, is then later
     kept = states.kept_from(connection)
     pointers = dict(_pointers(connection, kept))
     for name, entry in states.at(connection, kept).items():
@@ -68,7 +69,7 @@ def roots(connection: Connection, grace: timedelta = GRACE) -> Roots:
     locations = frozenset({*known, *states.dropped(connection)})
     tables = leased_tables(connection)
     leased = frozenset(folder for folder in locations if known.get(folder, table_of(folder)) in tables)
-    return Roots(pointers, locations, _before(connection, grace), leased)
+    return Roots(pointers, locations, before, leased)
 
 
 def orphans(found: Roots) -> list[Orphan]:
@@ -140,9 +141,9 @@ def _pointers(connection: Connection, kept: int) -> Iterator[tuple[str, str]]:
 
 def _before(connection: Connection, grace: timedelta) -> datetime:
     """The time before which no run that goes on has written: its lease is older than its files."""
+    moment = datetime.fromisoformat(now(connection))
     row, runs = layout.leases.c, sorted(live_runs(connection))
     first = connection.scalar(select(func.min(row.since)).where(row.run_id.in_(runs))) if runs else None
-    moment = datetime.fromisoformat(now(connection))
     return min(moment - grace, datetime.fromisoformat(first) - CLOCKS_MAY_DIFFER if first else moment)
 
 
