@@ -100,7 +100,10 @@ def test_a_value_that_fits_is_cast(value: Any, kind: pa.DataType, expected: Any)
         (True, FLOAT, "`c` = `true` is not a number"),
         ("nan", FLOAT, "`c` = `nan` is not a number"),
         ("1,5", FLOAT, "`c` = `1,5` is not a number"),
-        ("1e400", FLOAT, "`c` = `1e400` is too large for a number with a fraction"),
+        ("1e400", FLOAT, "`c` = `1e400` is too large for a number with a fraction of 64 bits"),
+        ("9" * 350, FLOAT, f"`c` = `{'9' * 60}…` is too large for a number with a fraction of 64 bits"),
+        (1e39, pa.float32(), "`c` = `1e+39` is too large for a number with a fraction of 32 bits"),
+        ("-1e39", pa.float32(), "`c` = `-1e39` is too large for a number with a fraction of 32 bits"),
         (2, BOOL, "`c` = `2` is neither true nor false"),
         ("yes", BOOL, "`c` = `yes` is neither true nor false"),
         ("\ud800", TEXT, "`c` = `\\ud800` is not valid text"),
@@ -136,6 +139,33 @@ def test_a_whole_number_stays_in_the_range_of_its_own_type() -> None:
     assert cast(127, pa.int32(), **narrow) == (127, [])
     assert cast(128, pa.int32(), **narrow) == (None, ["`c` = `128` is not in -128 to 127"])
     assert cast("-129", pa.int32(), **narrow) == (None, ["`c` = `-129` is not in -128 to 127"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "fits", "large"),
+    [
+        (pa.int32(), 2**31 - 1, 2**31),
+        (pa.int64(), 2**63 - 1, 2**63),
+        (pa.float32(), 2**100, 10**39),
+        (pa.float64(), 2**1000, 10**309),
+    ],
+)
+def test_what_is_too_large_is_a_reason_whatever_stands_beside_it(kind: pa.DataType, fits: int, large: int) -> None:
+    for large_one in (large, -large - 1):
+        for cells in ([str(fits), "1", str(large_one)], [str(fits), 1, str(large_one)], [fits, 1, large_one]):
+            array, reasons = cast_cells(cells, Column("c", kind))
+            assert array.to_pylist() == [fits, 1, None] and [*reasons] == [2]
+        of_texts = cast_array(pa.array([str(fits), "1", str(large_one)]), Column("c", kind))
+        assert of_texts[0].to_pylist() == [fits, 1, None] and [*of_texts[1]] == [2]
+
+
+def test_infinity_stays_what_it_is_in_every_float() -> None:
+    for kind in (pa.float32(), pa.float64()):
+        array, reasons = cast_cells([math.inf, 1.5, -math.inf], Column("c", kind))
+        assert (array.to_pylist(), reasons) == ([math.inf, 1.5, -math.inf], {})
+        assert cast_array(pa.array([1.5, math.inf]), Column("c", kind))[0].to_pylist() == [1.5, math.inf]
+    array, reasons = cast_array(pa.array([1.5, math.inf, 1e39]), Column("c", pa.float32()))
+    assert array.to_pylist() == [1.5, math.inf, None] and [*reasons] == [2]
 
 
 def test_one_bad_cell_spoils_no_other() -> None:

@@ -123,8 +123,12 @@ def _text_array(array: pa.Array, column: Column) -> pa.Array | None:
     kind = kind_of(column.type)
     form = {"int": WHOLE, "float": FRACTION}.get(kind)
     if form is not None:
-        fits = pc.all(pc.match_substring_regex(array, form), min_count=0).as_py()
-        return array.cast(column.type) if fits else None
+        if not pc.all(pc.match_substring_regex(array, form), min_count=0).as_py():
+            return None
+        try:
+            return array.cast(column.type)
+        except pa.ArrowInvalid:  # of more digits than the type holds
+            return None
     if kind not in ("time", "date"):
         return None
     for form_of_all in (pa.timestamp("us", "UTC"), pa.timestamp("us")) if kind == "time" else (pa.date32(),):
@@ -163,6 +167,8 @@ def _within(array: pa.Array, column: Column) -> bool:
     import pyarrow.compute as pc
 
     bounds: tuple[int, int] | None = column.bounds
+    if pa.types.is_floating(array.type):  # what was too large became infinite: a cell tells the one from the other
+        return not pc.any(pc.is_inf(array)).as_py()
     if pa.types.is_decimal(array.type):  # DuckDB hands over whole numbers of 39 digits as decimals of 38
         most = 10 ** (array.type.precision - array.type.scale)
         bounds = (1 - most, most - 1) if array.type.scale == 0 else (-most, most)

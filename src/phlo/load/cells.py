@@ -9,6 +9,7 @@ import datetime as dt
 import decimal
 import math
 import re
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -58,15 +59,19 @@ def _int(value: Any, column: Column) -> int:
     return whole
 
 
-def _float(value: Any, _: Column) -> float:
+def _float(value: Any, column: Column) -> float:
     if value in ("Infinity", "-Infinity"):
         return math.inf if value == "Infinity" else -math.inf
-    if isinstance(value, float):
+    if isinstance(value, float) and math.isinf(value):
         return value
-    number = float(_decimal_of(value, "is not a number"))
-    if math.isinf(number):
-        raise Unfit("is too large for a number with a fraction")
+    number = value if isinstance(value, float) else float(_decimal_of(value, "is not a number"))
+    if abs(number) > LARGEST[column.type.bit_width]:
+        raise Unfit(f"is too large for a number with a fraction of {column.type.bit_width} bits")
     return number
+
+
+LARGEST = {16: 65504.0, 32: (2 - 2**-23) * 2.0**127, 64: sys.float_info.max}
+"""The largest finite floating-point numbers by their width, IEEE 754."""
 
 
 def _decimal(value: Any, column: Column) -> decimal.Decimal:
