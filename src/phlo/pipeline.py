@@ -189,7 +189,7 @@ def transform(run: Run) -> None:
         from phlo.transform.run import run_models
 
         names = [model.name for model in run.plan.models]
-        run.transformed = run_models(run.lake, run.ref, names, run.reporter)
+        run.transformed = run_models(run.lake, run.ref, names, run.reporter, full_refresh=run.plan.full_refresh)
 
 
 def check(run: Run) -> None:

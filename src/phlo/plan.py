@@ -28,6 +28,8 @@ class Plan:
     qualities: tuple[Quality, ...] = ()
     done: frozenset[tuple[str, dt.date]] = frozenset()
     """Tables and days that need no load: a backfill fills gaps."""
+    full_refresh: bool = False
+    """Whether incremental models are made from all rows, not from what is new to them."""
 
     @property
     def writes(self) -> tuple[str, ...]:

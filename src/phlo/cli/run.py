@@ -41,9 +41,15 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+REFRESH = click.option(
+    "--full-refresh", is_flag=True, help="Make incremental models from all rows, not from what is new to them."
+)
+
+
 @click.command()
 @click.argument("assets", nargs=-1, metavar="[ASSET]...")
 @click.option("--partition", metavar="DATE", help="The UTC day, YYYY-MM-DD (default: today).")
+@REFRESH
 @run_options
 def materialize(assets: tuple[str, ...], partition: str | None, **options: Any) -> None:
     """Load and transform assets on a branch, check them, and publish them in one step.
@@ -60,6 +66,7 @@ def materialize(assets: tuple[str, ...], partition: str | None, **options: Any) 
     "-s", "--select", multiple=True, metavar="SELECTOR", help="Only what dbt's selector means, such as tag:x+."
 )
 @click.option("--exclude", multiple=True, metavar="SELECTOR", help="Not what dbt's selector means.")
+@REFRESH
 @run_options
 def run(partition: str | None, select: tuple[str, ...], exclude: tuple[str, ...], **options: Any) -> None:
     """Materialize everything: every ingestion, model and check.
@@ -134,6 +141,7 @@ def _run(
     select: tuple[str, ...] = (),
     exclude: tuple[str, ...] = (),
     *,
+    full_refresh: bool,
     dry_run: bool,
     no_wait: bool,
     parallel: int,
@@ -147,6 +155,7 @@ def _run(
     recording = until_the_end(recorded(lake.project, say, off=dry_run))
     failed = _show_import_failures(lake)
     plan = select_plan(lake, select, exclude, days) if select or exclude else make_plan(lake, assets, days)
+    plan = replace(plan, full_refresh=full_refresh)
     name = " ".join(assets or select) or lake.project.name
     if not plan.loads and not plan.models:
         say(NO_WORKFLOW_IMPORTS if failed else NO_WORKFLOWS)

@@ -131,7 +131,10 @@ class ModelColumnsChanged(TransformError):
 
     code = "model-columns-changed"
     message = "The columns of `{table}` changed: {changes}"
-    hint = "run it with --full-refresh, or set on_schema_change='append_new_columns' or 'sync_all_columns'"
+    hint = (
+        "`phlo materialize {table} --full-refresh` makes it again from all rows; "
+        "on_schema_change='append_new_columns' or 'sync_all_columns' lets the table follow"
+    )
 
 
 class Interrupted(TransformError):
