@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pyiceberg.table import StaticTable
 
 from phlo.profiles import open_lake
 from phlo.protocols import View
@@ -71,6 +72,10 @@ def test_it_reads_the_same_where_the_project_is_not(shop: Shop, packed: Path) ->
     assert len(log) == 3
     assert there.read(ROWS, "--as-of", log[-1]["at"]) == [{"id": 1, "value": "é"}, {"id": 2, "value": None}]
     assert there.call("ref", "list", "--json").records == []
+    metadata = there.call("catalog", "describe", "readings", "--json").records["metadata"]
+    assert metadata.startswith(str(there.root))
+    rows = StaticTable.from_metadata(metadata).scan().to_arrow()
+    assert sorted(zip(rows["id"].to_pylist(), rows["value"].to_pylist(), strict=True)) == [(1, "ü"), (2, None)]
 
 
 def test_it_can_not_be_written(shop: Shop, packed: Path) -> None:

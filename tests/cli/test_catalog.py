@@ -6,7 +6,9 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+import pyarrow.parquet as pq
 import pytest
+from pyiceberg.table import StaticTable
 
 if TYPE_CHECKING:
     from tests.conftest import Shop
@@ -85,6 +87,7 @@ def test_a_table_is_described_as_in_the_spec(loaded: Shop) -> None:
     pattern = rf"""Table: raw\.readings
 Schema: raw
 Location: {location}/readings-\w+
+Metadata: {location}/readings-\w+/metadata/\d+-[\w-]+\.metadata\.json
 Format: Iceberg
 
 Statistics:
@@ -117,6 +120,24 @@ def test_a_short_name_will_do_and_json_has_everything(loaded: Shop) -> None:
     assert record["partitioning"] == ["partition_date (monthly)"]
     assert record["snapshot"]["rows"] == 3
     assert {"name": "sgv", "type": "long"} in record["columns"]
+
+
+def test_the_metadata_file_it_names_is_the_table_to_other_readers_also_after_an_undo(loaded: Shop) -> None:
+    before = opened_elsewhere(loaded)
+    loaded.deliver(NEXT, [{"id": "c", "sgv": 131}])
+    assert loaded.call("materialize", "readings", "--partition", NEXT).code == 0
+    assert opened_elsewhere(loaded) == [("a", 110), ("b", 120), ("c", 131)]
+    files = (loaded.root / ".phlo/state/warehouse/raw").rglob("*.parquet")
+    assert sum(pq.read_metadata(file).num_rows for file in files) > 3  # some are of earlier states
+    assert loaded.call("undo", "--yes").code == 0
+    assert opened_elsewhere(loaded) == before == [("a", 110), ("b", 120), ("c", 130)]
+
+
+def opened_elsewhere(shop: Shop) -> list[tuple[str, int]]:
+    """The rows of the table as the guide on taking the data elsewhere reads them: without Phlo."""
+    path = shop.call("catalog", "describe", "raw.readings", "--json").records["metadata"]
+    rows = StaticTable.from_metadata(path).scan().to_arrow()
+    return sorted(zip(rows["id"].to_pylist(), rows["sgv"].to_pylist(), strict=True))
 
 
 def test_an_unknown_table_is_an_error_with_the_nearest(loaded: Shop) -> None:

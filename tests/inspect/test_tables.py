@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -16,9 +16,6 @@ from phlo.iceberg.tables import plan
 from phlo.inspect import Description, TableInfo, describe, history, tables
 from phlo.inspect.tables import resolve
 from phlo.protocols import Pin, View
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 READINGS = pa.schema([("_id", pa.string()), ("sgv", pa.int64()), ("partition_date", pa.date32())])
 DAY = dt.date(2024, 1, 20)
@@ -93,6 +90,7 @@ def test_a_table_is_described_with_what_the_spec_shows(published: SqlRefCatalog)
     found = describe(published, published.pin(), "raw.readings")
     assert (found.name, found.namespace, found.kind, found.format) == ("raw.readings", "raw", "table", "Iceberg")
     assert "/warehouse/raw/readings-" in found.location
+    assert (found.metadata.startswith(f"{found.location}/metadata/"), Path(found.metadata).is_file()) == (True, True)
     assert (found.rows, found.files, found.partitioning) == (3, 2, ())
     assert [(column.name, column.type) for column in found.columns] == [
         ("_id", "string"),
@@ -125,6 +123,7 @@ def test_partitioning_is_said_in_words(published: SqlRefCatalog) -> None:
 def test_a_view_is_described_by_its_sql_and_columns(published: SqlRefCatalog) -> None:
     found = describe(published, published.pin(), "silver.values")
     assert isinstance(found, Description)
+    assert (found.location, found.metadata) == ("", "")
     assert (found.kind, found.format, found.sql) == ("view", "View", "SELECT sgv FROM raw.readings")
     assert [(column.name, column.type) for column in found.columns] == [("sgv", "bigint")]
     assert history(published, published.pin(), "silver.values") == []

@@ -62,7 +62,10 @@ def list_tables(schema: str, ref: str | None, as_of: str | None, as_json: bool) 
 @click.argument("name", metavar="TABLE")
 @state_options
 def describe(name: str, ref: str | None, as_of: str | None, as_json: bool) -> None:
-    """Show where a table is, how large it is, its partitioning, current snapshot and columns."""
+    """Show where a table is, how large it is, its partitioning, current snapshot and columns.
+
+    Metadata is the file that other tools open to read the table in this state.
+    """
     from phlo.inspect import describe as described
 
     lake, pin = state(ref, as_of)
@@ -111,6 +114,7 @@ def _description(found: Description) -> Iterator[str]:
     yield f"Schema: {found.namespace}"
     if found.kind == "table":
         yield f"Location: {found.location}"
+        yield f"Metadata: {found.metadata}"
     yield f"Format: {found.format}"
     if found.kind == "table":
         yield from _statistics(found)

@@ -68,6 +68,8 @@ class Description:
     format: str
     columns: tuple[ColumnInfo, ...]
     location: str = ""
+    metadata: str = ""
+    """The file that says which data files are the table in this state: what other engines open; empty for a view."""
     files: int | None = None
     rows: int | None = None
     bytes: int | None = None
@@ -104,6 +106,7 @@ def describe(catalog: Catalog, pin: Pin, name: str) -> Description:
         format="Iceberg",
         columns=tuple(ColumnInfo(field.name, str(field.field_type)) for field in table.schema().fields),
         location=table.location(),
+        metadata=pin.tables[full],
         files=snapshot.files if snapshot else 0,
         rows=rows,
         bytes=_bytes(table),
