@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -113,3 +114,12 @@ def test_of_rows_with_one_key_the_chosen_one_counts(lake: Lake, method: Any, kep
     (load,) = lake.load("1", ingestion(rows=rows, unique_key=("id",), validation_schema=Count, deduplication=method))
     assert (load.rows_read, load.rows_written, load.rows_rejected) == (3, 1, 0)
     assert lake.rows("raw.readings", "n") == [kept]
+
+
+def test_the_digits_that_come_first_are_not_the_columns_for_good(lake: Lake) -> None:
+    for text in ("1.10", "12.34", "5.123"):
+        frame = pd.DataFrame({"id": [text], "price": [Decimal(text)]})
+        (load,) = lake.load(text, ingestion(lambda partition_date, frame=frame: frame, unique_key=("id",)))
+        assert (load.rows_written, load.rows_rejected) == (1, 0)
+    prices = [price for (price,) in lake.rows("raw.readings", "price")]
+    assert sorted(prices) == [Decimal("1.10"), Decimal("5.123"), Decimal("12.34")]

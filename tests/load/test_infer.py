@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 from loading import DAY, ingestion
@@ -83,6 +85,13 @@ def test_arrow_columns_keep_their_types_as_tables_hold_them(tmp_path: Path) -> N
         "day": "date32[day]",
         "nested": "string",
     }
+
+
+def test_decimals_of_a_frame_get_the_room_that_a_models_have_and_declared_ones_keep_theirs(tmp_path: Path) -> None:
+    frames = [pd.DataFrame({"price": [Decimal(text)], "huge": [Decimal("1E+30")]}) for text in ("1.10", "12.345")]
+    assert types(tmp_path, frames) == {"price": "decimal128(38, 9)", "huge": "decimal128(31, 0)"}
+    declared = pd.DataFrame({"price": pd.Series([Decimal("1.10")], dtype=pd.ArrowDtype(pa.decimal128(10, 2)))})
+    assert types(tmp_path / "declared", declared) == {"price": "decimal128(10, 2)"}
 
 
 def test_types_of_several_pages_are_brought_together(tmp_path: Path) -> None:

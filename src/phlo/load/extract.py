@@ -18,6 +18,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from typing import TYPE_CHECKING, Any
 
 from phlo.errors import AmbiguousResource, UnusableRows, nearest
+from phlo.load.frames import frame_batches, is_frame
 from phlo.load.rows import texts_size
 from phlo.load.source_errors import translate
 from phlo.redaction import beginning
@@ -111,7 +112,7 @@ def _pages(result: Any, ingestion: Ingestion, reporter: Reporter) -> Iterator[An
         if isinstance(item, dict):  # what most sources give, row by row
             buffer.append(item)
             size += texts_size(item)
-        elif (arrow := _arrow(item)) is None:
+        elif (arrow := _arrow(item, ingestion)) is None:
             buffer.extend(_rows(item, ingestion))
             size += texts_size(item) if isinstance(item, Mapping) else 0
         else:
@@ -129,7 +130,7 @@ def _pages(result: Any, ingestion: Ingestion, reporter: Reporter) -> Iterator[An
 
 def _items(result: Any, ingestion: Ingestion) -> Iterable[Any]:
     """What to go through: one thing that holds rows, or an iterable of such things."""
-    if isinstance(result, Mapping) or _is_arrow(result) or _is_frame(result) or hasattr(result, "model_dump"):
+    if isinstance(result, Mapping) or _is_arrow(result) or is_frame(result) or hasattr(result, "model_dump"):
         return [result]
     if inspect.iscoroutine(result):
         result.close()  # nobody is going to wait for it
@@ -145,7 +146,7 @@ def _rows(item: Any, ingestion: Ingestion) -> Sequence[Mapping[str, Any]]:
         return [item]
     if hasattr(item, "model_dump"):
         return [item.model_dump()]
-    if _is_frame(item):
+    if is_frame(item):
         return item.to_dict("records")  # type: ignore[no-any-return]
     if isinstance(item, (list, tuple)):
         return [row for each in item for row in _rows(each, ingestion)]
@@ -161,18 +162,14 @@ def _is_arrow(item: Any) -> bool:
     return hasattr(item, "__arrow_c_stream__") or hasattr(item, "__arrow_c_array__")
 
 
-def _is_frame(item: Any) -> bool:
-    return type(item).__module__.split(".")[0] == "pandas" and hasattr(item, "to_dict") and hasattr(item, "columns")
-
-
-def _arrow(item: Any) -> Iterator[pa.RecordBatch] | None:
+def _arrow(item: Any, ingestion: Ingestion) -> Iterator[pa.RecordBatch] | None:
     """Read an Arrow table, batch or reader, or anything that hands itself over as Arrow, as batches."""
-    if isinstance(item, (dict, list)) or not (_is_arrow(item) or _is_frame(item)):
+    if isinstance(item, (dict, list)) or not (_is_arrow(item) or is_frame(item)):
         return None
     import pyarrow as pa
 
-    if _is_frame(item):
-        return _frame(item)
+    if is_frame(item):
+        return frame_batches(item, inferred=ingestion.validation_schema is None)
     batches: Iterable[pa.RecordBatch]
     if isinstance(item, pa.RecordBatch):
         batches = [item]
@@ -192,21 +189,6 @@ def _distinct(batches: Iterator[pa.RecordBatch], ingestion: Ingestion) -> Iterat
             detail = f"several columns of one name: {twice}"
             raise UnusableRows(asset=ingestion.table_name, detail=detail, function=ingestion.source)
         yield batch
-
-
-def _frame(frame: Any) -> Iterator[pa.RecordBatch] | None:
-    """Read a pandas DataFrame; None when a column holds values of several types, which Arrow does not."""
-    import pyarrow as pa
-
-    named = any(name is not None for name in frame.index.names)
-    frame = frame.reset_index() if named else frame
-    frame.columns = [str(name) for name in frame.columns] if not named else frame.columns
-    try:
-        table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return None
-    batches: list[pa.RecordBatch] = table.to_batches()
-    return iter(batches)
 
 
 def _resource(result: Any, ingestion: Ingestion) -> Any:
