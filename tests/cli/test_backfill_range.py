@@ -60,8 +60,17 @@ def test_a_backfill_of_days_that_main_has_says_that_there_is_nothing_to_do(shop:
     shop.call(*arguments)
     again = shop.call(*arguments)
     assert (again.code, again.out) == (0, "Nothing to do: main has every one of these days.\n")
-    assert "Backfilling" not in again.err
+    assert again.err == "Skipping 2 days already published (--force loads them again).\n"
     assert shop.call(*arguments, "--json").records == []
+
+
+def test_a_day_without_rows_is_one_that_main_has_until_it_is_forced(shop: Shop) -> None:
+    arguments = ("backfill", "readings", "--start-date", "2024-01-02", "--end-date", "2024-01-02")
+    assert "The source of raw.readings had no rows for 2024-01-02." in shop.call(*arguments).out
+    shop.deliver("2024-01-02", [{"id": "late"}])
+    assert "--force loads them again" in shop.call(*arguments).err
+    assert shop.call(*arguments, "--force").code == 0
+    assert shop.read("SELECT id FROM raw.readings") == [{"id": "late"}]
 
 
 def test_days_that_have_not_begun_are_loaded_with_a_warning(shop: Shop) -> None:

@@ -1,6 +1,7 @@
 """One snapshot that swaps files of a table.
 
-With ``manifests.py`` and ``metadata.py`` all that builds on what is private to PyIceberg, whose version is pinned.
+Builds on what is private to PyIceberg, whose version is pinned for it. So do ``handles.py``, ``manifests.py`` and
+``metadata.py``, and, for the fields of a record alone, ``deletes.py``, ``undeleted.py`` and ``relocate.py``.
 """
 
 from __future__ import annotations

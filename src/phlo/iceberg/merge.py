@@ -77,8 +77,8 @@ def merge(
     """Update the stored rows that have a key of ``rows``, insert the rest, in one snapshot.
 
     Of rows with one key the last counts (``deduplication="first"``: the first; ``"hash"`` is ``"last"``, as identical
-    rows are one either way). A row is unchanged when all its columns but the load's id and time are; NULLs are equal.
-    The table has to have the rows' columns already (see ``evolve``).
+    rows are one either way). A row is unchanged when all its columns but the load's id and time are: NULLs are
+    equal, and so are NaNs, and -0.0 and 0.0. The table has to have the rows' columns already (see ``evolve``).
     """
     check_writable(table)
     rows = in_memory.at_hand(rows)
@@ -254,8 +254,4 @@ def _same_rows(con: Connection, table: Table, old: str) -> bool:
 
 
 def _count(con: Connection, relation: str) -> int:
-    return _number(con, f"SELECT count(*) FROM {relation}")
-
-
-def _number(con: Connection, select: str) -> int:
-    return int(con.execute(select).fetchall()[0][0])
+    return int(con.execute(f"SELECT count(*) FROM {relation}").fetchall()[0][0])
