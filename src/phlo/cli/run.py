@@ -92,7 +92,7 @@ def backfill(
     """Load a range of days, chunk by chunk; models that are asked for (ASSET+) run once, at the end.
 
     What main already has is skipped, each table's days by themselves, but never today: run it again after a failure
-    or to fill gaps, and it goes on where it stopped.
+    or to fill gaps, and it goes on where it stopped. A day that had no rows is there too: --force asks for it again.
     """
     from phlo.backfill import plan_backfill, run_backfill
     from phlo.plan import make_plan
