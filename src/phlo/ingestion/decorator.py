@@ -73,7 +73,8 @@ def phlo_ingestion(**options: Unpack[IngestionOptions]) -> Callable[[Function], 
 
     ``table_name`` defaults to the function's name and ``merge_strategy`` to "merge" with a ``unique_key``, else to
     "append". ``freshness_hours`` is (warn, fail); ``max_rejected`` the share of rejected rows (0 to 1) above which
-    a load fails; ``on_invalid`` "reject" keeps good rows and files bad ones, "fail" fails the load.
+    a load of at least 20 rows fails; of fewer all may be rejected, but for ``max_rejected=0``, which lets none pass.
+    ``on_invalid`` "reject" keeps good rows and files bad ones, "fail" fails the load.
 
     Raises ``InvalidDeclaration`` at import for an argument that is wrong.
 
