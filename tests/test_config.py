@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import duckdb
 import pytest
 
 from phlo.config import read_settings
+from phlo.engine.duckdb import write_memory
 from phlo.errors import InvalidSetting
 
 if TYPE_CHECKING:
@@ -47,6 +49,32 @@ def test_a_wrong_value_in_the_environment_names_the_setting(tmp_path: Path, monk
     monkeypatch.setenv("PHLO_THREADS", "many")
     with pytest.raises(InvalidSetting, match="`threads` is wrong"):
         read_settings(settings_file(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "limit",
+    ["lots", "", "2", "-1", "-1GB", "none", "0GB", "0.5MB", "100KB", "1.2.3GB", "2GBs", "0%", "101%", "٢GB"],
+)
+def test_a_memory_limit_that_is_none_is_an_error_that_shows_some(tmp_path: Path, limit: str) -> None:
+    with pytest.raises(InvalidSetting) as caught:
+        read_settings(settings_file(tmp_path, f'memory_limit = "{limit}"'))
+    assert str(caught.value) == (
+        f"The setting `memory_limit` is wrong: `{limit}` is no amount of memory; "
+        'write "512MB", "2GB", or "80%" of the machine\'s'
+    )
+
+
+def test_a_memory_limit_that_is_a_number_alone_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match="`2` is no amount of memory"):
+        read_settings(settings_file(tmp_path, "memory_limit = 2"))
+
+
+@pytest.mark.parametrize("limit", ["1MB", "512mb", "2GB", " 1.5 GiB ", "0.5TB", "1TiB", "80%", "12.5 %", "100%"])
+def test_a_memory_limit_is_one_that_duckdb_takes_for_reads_and_writes(tmp_path: Path, limit: str) -> None:
+    allowed = read_settings(settings_file(tmp_path, f'memory_limit = "{limit}"')).memory_limit
+    for each in (allowed, write_memory(allowed)):
+        with duckdb.connect(config={"memory_limit": each}) as con:
+            assert con.sql("SELECT 1").fetchall() == [(1,)]
 
 
 def test_broken_toml_is_said_with_its_line(tmp_path: Path) -> None:

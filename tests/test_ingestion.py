@@ -75,15 +75,17 @@ def test_a_function_without_partition_date_is_not_partitioned() -> None:
         ({"table_name": "a@b"}, "table_name=`a@b` is not a table name"),
         ({"unique_key": 3}, "unique_key=`3` is not a column"),
         ({"unique_key": []}, "unique_key=`[]` is not a column"),
+        ({"unique_key": ["id", "id"]}, "unique_key=`['id', 'id']` names a column twice"),
         ({"unique_key": "_phlo_load_id"}, "is a column that Phlo adds itself"),
-        ({"merge_strategy": "mrege"}, "merge_strategy=`mrege` is unknown; did you mean `merge`?"),
+        ({"merge_strategy": "mrege"}, 'is none of "merge", "append", "replace"; did you mean `merge`?'),
+        ({"merge_strategy": "upsert"}, 'merge_strategy=`upsert` is none of "merge", "append", "replace"'),
         ({"merge_strategy": "merge"}, 'merge_strategy="merge" needs a unique_key'),
         ({"merge_config": "last"}, "merge_config=`last` is not a dict"),
         ({"merge_config": {"dedup": "last"}}, "there is no argument `dedup`"),
-        ({"merge_config": {"deduplication_method": "latest"}}, "deduplication_method=`latest` is unknown"),
-        ({"on_invalid": "ignore"}, "on_invalid=`ignore` is unknown"),
+        ({"merge_config": {"deduplication_method": "latest"}}, "deduplication_method=`latest` is none of"),
+        ({"on_invalid": "ignore"}, 'on_invalid=`ignore` is none of "reject", "fail"'),
         ({"validation_schema": dict}, "is not a Pandera model"),
-        ({"cron": "hourly"}, "cron=`hourly` is not five fields"),
+        ({"cron": "hourly"}, "cron=`hourly` is not five fields (minute, hour, day of the month,"),
         ({"cron": "60 * * * *"}, "cron=`60 * * * *`: `60` is no minute"),
         ({"cron": "0 24 * * *"}, "`24` is no hour"),
         ({"cron": "0 0 0 * *"}, "`0` is no day of the month"),
@@ -97,7 +99,7 @@ def test_a_function_without_partition_date_is_not_partitioned() -> None:
         ({"cron": "0 0 30 2 *"}, "cron=`0 0 30 2 *` never comes: no such month has 30 days"),
         ({"freshness_hours": (24, 1)}, "is not (warn, fail) in hours"),
         ({"freshness_hours": 24}, "is not (warn, fail) in hours"),
-        ({"max_rejected": 50}, "max_rejected=`50` is not a share"),
+        ({"max_rejected": 50}, "max_rejected=`50` is not a share from 0 to 1"),
         ({"partition_start": "2024-02-30"}, "`2024-02-30` is not a date"),
     ],
 )
@@ -124,5 +126,40 @@ def test_a_function_that_takes_something_else_is_refused() -> None:
     def delivers(partition: str) -> list[dict[str, Any]]:
         return []
 
-    with pytest.raises(InvalidDeclaration, match="the function takes `partition`"):
+    with pytest.raises(InvalidDeclaration, match=r"takes `partition`, but .* must be named `partition_date`"):
         phlo.ingestion()(delivers)
+
+
+def test_the_hint_of_a_wrong_choice_is_the_nearest_right_one_or_the_default() -> None:
+    hints = {}
+    for wrong in ("repalce", "upsert"):
+        with pytest.raises(InvalidDeclaration) as caught:
+            record(merge_strategy=wrong)
+        hints[wrong] = caught.value.next_step
+    assert hints == {"repalce": 'for merge_strategy, write "replace"', "upsert": 'for merge_strategy, write "merge"'}
+
+
+def test_without_parentheses_or_an_arguments_name_it_shows_how_to_write_it() -> None:
+    decorate: Any = phlo.ingestion  # a type checker refuses both
+    for wrong, says in (
+        (lambda: decorate(day), "(day): it stands without parentheses"),
+        (lambda: decorate("id")(day), "(day): the argument `'id'` has no name"),
+        (lambda: decorate("id", group="a")(day), "(day): the argument `'id'` has no name"),
+    ):
+        declared.clear()
+        with pytest.raises(InvalidDeclaration) as caught:
+            wrong()
+        assert says in str(caught.value)
+        assert caught.value.next_step == 'write @phlo.ingestion(unique_key="id")'
+        assert declared == []
+
+
+def test_the_day_may_be_part_of_a_key_only_where_the_function_takes_it() -> None:
+    assert record(unique_key="partition_date").unique_key == ("partition_date",)
+    assert record(unique_key=["partition_date", "hour"]).unique_key == ("partition_date", "hour")
+
+    def everything() -> list[dict[str, Any]]:
+        return []
+
+    with pytest.raises(InvalidDeclaration, match="unique_key=`partition_date` is a column that Phlo adds itself"):
+        phlo.ingestion(unique_key=["id", "partition_date"])(everything)

@@ -111,6 +111,7 @@ def test_a_file_that_does_not_import_costs_only_its_own_assets(root: Path) -> No
         "`workflows/ingestion/broken.py` does not import (line 8): "
         "ModuleNotFoundError: No module named 'no_such_module'"
     )
+    assert failure.next_step == "mend the file; the assets of the other files can still be used"
 
 
 def test_a_syntax_error_names_its_line(root: Path) -> None:
@@ -137,6 +138,18 @@ def test_a_wrong_declaration_is_reported_with_its_own_sentence(root: Path) -> No
     workflow(root, "orders", INGESTION.format(name="orders").replace("unique_key", "uniqe_key"))
     (failure,) = load_workflows(find_project(root)).failures
     assert "there is no argument `uniqe_key`; did you mean `unique_key`?" in str(failure)
+    assert failure.next_step.startswith("its arguments are table_name, unique_key, ")
+    assert failure.next_step.endswith("; the assets of the other files can still be used")
+
+
+def test_a_decorator_without_parentheses_costs_its_file_and_the_hint_shows_it_written(root: Path) -> None:
+    workflow(root, "orders")
+    workflow(root, "bare", INGESTION.format(name="bare").replace('(unique_key="id")', ""))
+    found = load_workflows(find_project(root))
+    assert list(found.ingestions) == ["orders"]
+    (failure,) = found.failures
+    assert str(failure).endswith(":4 (bare): it stands without parentheses")
+    assert failure.next_step.startswith('write @phlo.ingestion(unique_key="id"); the assets of')
 
 
 def test_one_table_declared_twice_is_an_error_that_names_both_places(root: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt  # noqa: TC003  pydantic reads it at run time
+import re
 import tomllib
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,6 +15,12 @@ from phlo.errors import InvalidSetting, nearest
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+MEMORY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:(%)|([MGT])i?B)\s*", re.ASCII | re.IGNORECASE)
+"""An amount of memory; DuckDB takes more spellings, and amounts with which it then does not start."""
+
+MEGABYTES = {"M": 1, "G": 1_000, "T": 1_000_000}
 
 
 class Settings(BaseSettings):
@@ -29,7 +36,9 @@ class Settings(BaseSettings):
         "month", description="Physical partitioning of new raw tables by partition_date."
     )
     start_date: dt.date | None = Field(None, description="First day of partitions that name none of their own.")
-    memory_limit: str = Field("2GB", description="How much memory the engine may use before it spills to disk.")
+    memory_limit: str = Field(
+        "2GB", description="How much memory the engine may use before it spills to disk: like 512MB, 2GB or 80%."
+    )
     threads: int = Field(0, ge=0, description="Threads of the engine; 0: one for each core.")
     state: str = Field("", description="Folder of everything Phlo keeps for the project; empty: .phlo/state.")
     workflows: str = Field("workflows", description="Folder of the workflow files.")
@@ -42,6 +51,15 @@ class Settings(BaseSettings):
         True, description="Whether commands record their runs in Dagster's instance themselves, where it is installed."
     )
     concurrent_runs: int = Field(1, ge=1, description="How many runs the server lets work at once; others are queued.")
+
+    @field_validator("memory_limit", mode="before")
+    @classmethod
+    def _is_memory(cls, limit: object) -> object:
+        found = MEMORY.fullmatch(str(limit))
+        amount = float(found[1]) * MEGABYTES.get((found[3] or "").upper(), 1) if found else 0
+        if not found or amount < 1 or (found[2] and amount > 100):
+            raise ValueError(f'`{limit}` is no amount of memory; write "512MB", "2GB", or "80%" of the machine\'s')
+        return limit
 
     @field_validator("schedule_timezone")
     @classmethod
@@ -81,4 +99,5 @@ def read_settings(root: Path) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise InvalidSetting(name=name, detail=first["msg"], file=file.name) from error
+        detail = first["msg"].removeprefix("Value error, ")
+        raise InvalidSetting(name=name, detail=detail, file=file.name) from error

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-from phlo.errors import InvalidDate, InvalidDeclaration, nearest
+from phlo.errors import InvalidDate, InvalidDeclaration, nearest, nearest_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -132,6 +132,27 @@ def reject_unknown_options(where: str, given: Iterable[str], known: Iterable[str
                 detail=f"there is no argument `{name}`{nearest(name, names)}",
                 fix=f"its arguments are {', '.join(names)}",
             )
+
+
+def reject_other_choices(where: str, name: str, value: object, allowed: Sequence[str], source: Source) -> None:
+    """Raise ``InvalidDeclaration`` for a value that is none of those allowed, naming these and the nearest; or None."""
+    if value is None or value in allowed:
+        return
+    listed = ", ".join(f'"{choice}"' for choice in allowed)
+    likely = next(iter(nearest_names(str(value), allowed)), allowed[0])
+    raise InvalidDeclaration(
+        where=f"{where} in {source}",
+        detail=f"{name}=`{value}` is none of {listed}{nearest(str(value), allowed)}".rstrip("."),
+        fix=f'for {name}, write "{likely}"',
+    )
+
+
+def reject_positional(where: str, given: Sequence[object], example: str, source: Source) -> None:
+    """Raise ``InvalidDeclaration`` for a decorator without parentheses, and for an argument without its name."""
+    if not given:
+        return
+    detail = "it stands without parentheses" if callable(given[0]) else f"the argument `{given[0]!r}` has no name"
+    raise InvalidDeclaration(where=f"{where} in {source}", detail=detail, fix=f"write {where}({example})")
 
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")

@@ -134,9 +134,13 @@ def _import(root: Path, file: Path) -> WorkflowImportFailed | None:
         importlib.import_module(module)
     except (Exception, SystemExit) as error:  # noqa: BLE001  user code may raise anything, or exit
         declared[:] = [record for record in declared if record.source.file != str(file)]
-        detail = str(error) if isinstance(error, PhloError) else redact(f"{type(error).__name__}: {error}")
+        known = error if isinstance(error, PhloError) else None
         return WorkflowImportFailed(
-            file=relative(str(file), root), line=_line(error, file), detail=detail, origin=_origin(error, root, file)
+            file=relative(str(file), root),
+            line=_line(error, file),
+            detail=str(known) if known else redact(f"{type(error).__name__}: {error}"),
+            fix=(known and known.next_step) or "mend the file",
+            origin=_origin(error, root, file),
         )
     return None
 

@@ -48,6 +48,15 @@ def test_a_broken_workflow_file_is_an_error_with_its_line(shop: Shop) -> None:
     assert "[workflow-import-failed]" in done.out
 
 
+def test_a_memory_limit_that_is_none_is_told_by_every_command(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHLO_MEMORY_LIMIT", "lots")
+    assert "`memory_limit` is wrong: `lots` is no amount of memory" in findings(shop)["settings"]["detail"]
+    for arguments in (["materialize", "readings", "--partition", DAY], ["query", "SELECT 1"], ["catalog", "tables"]):
+        done = shop.call(*arguments)
+        assert done.code == 1
+        assert "error[invalid-setting]: The setting `memory_limit` is wrong: `lots`" in done.err
+
+
 def test_a_catalog_that_can_not_be_read_does_not_send_the_user_back_here(shop: Shop) -> None:
     shop.call("history")
     (file,) = (shop.root / ".phlo").rglob("catalog.db")

@@ -12,7 +12,7 @@ from loading import DAY, Lake, ingestion
 from pandera.typing import Series
 
 from phlo.declarations import SilentReporter
-from phlo.errors import PartitioningChanged, SchemaError, SchemaMismatch, TooManyRejected
+from phlo.errors import PartitioningChanged, SchemaError, SchemaMismatch, TooManyRejected, UnknownKey
 from phlo.load.write import Loaded, load_id, remarks, summarize, write_loads
 
 NEXT = DAY + dt.timedelta(days=1)
@@ -327,6 +327,31 @@ def test_a_key_that_the_schema_lacks_is_an_error_with_the_nearest_name(lake: Lak
     lake.open("1")
     with pytest.raises(SchemaError, match=r"unique key `id` is not a column of it; did you mean `_id`"):
         lake.write(replace(merged([{"_id": "a", "sgv": 1}]), unique_key=("id",)))
+
+
+def test_a_key_that_rows_without_a_schema_lack_is_an_error_that_names_their_columns(lake: Lake) -> None:
+    lake.open("1")
+    rows = [{"_id": "a", "sgv": None, **{f"c{n:02}": 1 for n in range(12)}}]
+    with pytest.raises(UnknownKey) as caught:
+        lake.write(ingestion(rows=rows, unique_key=("id",)))
+    assert str(caught.value) == (
+        "No row of `raw.readings` has a value in a column `id`, its unique key; they have `_id`, "
+        + ", ".join(f"`c{n:02}`" for n in range(9))
+        + " and 3 more; did you mean `_id`?"
+    )
+    assert caught.value.next_step.startswith("name columns of the rows in unique_key: ")
+    lake.open("2")
+    with pytest.raises(UnknownKey, match=r"in a column `sgv`, its unique key; they have `_id`$"):
+        lake.write(ingestion(rows=[{"_id": "a", "sgv": None}], unique_key=("sgv",)))
+
+
+def test_a_key_that_is_the_day_alone_is_warned_of_where_a_day_has_several_rows(lake: Lake) -> None:
+    lake.reporter = told = Told()
+    lake.load("1", ingestion(rows=[{"n": 1}], unique_key=("partition_date",)))
+    assert told.said == []
+    (load,) = lake.load("2", ingestion(rows=[{"n": 1}, {"n": 2}], unique_key=("partition_date",)), NEXT)
+    assert (load.rows_written, load.rows_repeated) == (1, 1)
+    assert told.said == ["raw.readings keeps one row of each day, for its unique key is `partition_date` alone"]
 
 
 def test_keys_of_several_columns_merge_and_find_their_corrections(lake: Lake) -> None:

@@ -213,7 +213,7 @@ WRONG: list[tuple[Any, tuple[Any, ...], dict[str, Any], str]] = [
     (NullCheck, (["a", "a"],), {}, "names a column twice"),
     (NullCheck, (), {"column": "a"}, "there is no argument `column`; did you mean `columns`?"),
     (NullCheck, ("a", 0, 1), {}, "too many positional arguments"),
-    (NullCheck, ("a",), {"tolerance": 5}, "tolerance=`5` is not a share"),
+    (NullCheck, ("a",), {"tolerance": 5}, "tolerance=`5` is not a share from 0 to 1"),
     (NullCheck, ("a",), {"tolerance": True}, "tolerance=`True` is not a share"),
     (NullCheck, ("a",), {"tolerance": float("nan")}, "tolerance=`nan` is not a share"),
     (UniqueCheck, ({"a"},), {}, "is not a list of columns"),

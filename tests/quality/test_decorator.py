@@ -88,6 +88,21 @@ def test_phlo_quality_is_the_decorator_and_a_package() -> None:
     assert door is phlo_quality
 
 
+def test_without_parentheses_or_an_arguments_name_it_shows_how_to_write_it() -> None:
+    def readings_quality() -> None: ...
+
+    decorate: Any = phlo_quality  # a type checker refuses both
+    for wrong, says in (
+        (lambda: decorate(readings_quality), "(readings_quality): it stands without parentheses"),
+        (lambda: decorate("raw.readings", checks=[CHECK])(readings_quality), "`'raw.readings'` has no name"),
+    ):
+        with pytest.raises(InvalidDeclaration) as caught:
+            wrong()
+        assert says in str(caught.value)
+        assert caught.value.next_step.startswith('write @phlo.quality(table="raw.readings", checks=[')
+    assert declared == []
+
+
 def test_a_wrong_argument_gets_the_nearest_right_name() -> None:
     error = refused(tabel="raw.readings", checks=[CHECK])
     assert "there is no argument `tabel`; did you mean `table`?" in str(error)
@@ -130,8 +145,8 @@ def test_what_can_not_be_executed_is_no_check() -> None:
         ({"blocking": 1}, "blocking=`1` is neither True nor False"),
         ({"group": ""}, "group=`` is not a name"),
         ({"group": None}, "group=`None` is not a name"),
-        ({"scope": "chnged"}, "scope=`chnged` is unknown; did you mean `changed`?"),
-        ({"scope": True}, "scope=`True` is unknown"),
+        ({"scope": "chnged"}, 'scope=`chnged` is none of "changed", "table"; did you mean `changed`?'),
+        ({"scope": True}, 'scope=`True` is none of "changed", "table"'),
     ],
 )
 def test_a_wrong_value_is_named_with_its_argument(options: dict[str, Any], complaint: str) -> None:

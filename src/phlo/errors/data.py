@@ -19,6 +19,14 @@ class SchemaError(DataError):
     hint = "{fix}"
 
 
+class UnknownKey(DataError):
+    """A unique key that is no column of rows which have no schema."""
+
+    code = "unknown-key"
+    message = "No row of `{table}` has a value in a column `{key}`, its unique key; they have {columns}{nearest}"
+    hint = "name columns of the rows in unique_key: {source}"
+
+
 class TooManyRejected(DataError):
     """So many rows of a load were rejected that it can't be right."""
 

@@ -40,7 +40,7 @@ class WorkflowImportFailed(ProjectError):
 
     code = "workflow-import-failed"
     message = "`{file}` does not import (line {line}): {detail}"
-    hint = "mend the file; the assets of the other files can still be used"
+    hint = "{fix}; the assets of the other files can still be used"
 
 
 class ChecksUnavailable(ProjectError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import inspect
 import re
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypedDict, TypeVar, Unpack, get_args
+from typing import TYPE_CHECKING, Any, Literal, Never, NoReturn, TypedDict, TypeVar, Unpack, get_args
 
 from phlo.declarations import (
     SYSTEM_COLUMNS,
@@ -19,14 +19,18 @@ from phlo.declarations import (
     Source,
     declared,
     parse_partition,
+    reject_other_choices,
+    reject_positional,
     reject_unknown_options,
 )
-from phlo.errors import InvalidDate, InvalidDeclaration, nearest
+from phlo.errors import InvalidDate, InvalidDeclaration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
+
+NAME = "@phlo.ingestion"
 
 CRON_FIELDS = {
     "minute": range(60),
@@ -65,7 +69,7 @@ class IngestionOptions(TypedDict, total=False):
     description: str
 
 
-def phlo_ingestion(**options: Unpack[IngestionOptions]) -> Callable[[Function], Function]:
+def phlo_ingestion(*misplaced: Never, **options: Unpack[IngestionOptions]) -> Callable[[Function], Function]:
     """Declare that a function delivers the rows of a table, a UTC day at a time.
 
     The function takes ``partition_date: str`` (YYYY-MM-DD), or nothing for a table without partitions, and returns
@@ -86,16 +90,19 @@ def phlo_ingestion(**options: Unpack[IngestionOptions]) -> Callable[[Function], 
     """
 
     def declare(function: Function) -> Function:
+        reject_positional(NAME, misplaced, 'unique_key="id"', Source.of(function))
         declared.append(_record(function, dict(options)))
         return function
 
-    return declare
+    first: Any = misplaced[0] if misplaced else None
+    return declare(first) if callable(first) else declare
 
 
 def _record(function: Callable[..., Any], options: dict[str, Any]) -> Ingestion:
     source = Source.of(function)
-    reject_unknown_options("@phlo.ingestion", options, IngestionOptions.__annotations__, source)
-    keys = _keys(options.get("unique_key"), source)
+    reject_unknown_options(NAME, options, IngestionOptions.__annotations__, source)
+    partitioned = _takes_partition(function, source)
+    keys = _keys(options.get("unique_key"), source, partitioned=partitioned)
     _check_choices(options, source)
     _check_schema(options.get("validation_schema"), source)
     return Ingestion(
@@ -112,13 +119,13 @@ def _record(function: Callable[..., Any], options: dict[str, Any]) -> Ingestion:
         max_rejected=_share(options.get("max_rejected", 0.5), source),
         on_invalid=options.get("on_invalid", "reject"),
         partition_start=_day(options.get("partition_start"), source),
-        partitioned=_takes_partition(function, source),
+        partitioned=partitioned,
         description=options.get("description") or inspect.getdoc(function) or "",
     )
 
 
 def _wrong(source: Source, detail: str, fix: str) -> NoReturn:
-    raise InvalidDeclaration(where=f"@phlo.ingestion in {source}", detail=detail, fix=fix)
+    raise InvalidDeclaration(where=f"{NAME} in {source}", detail=detail, fix=fix)
 
 
 def _table_name(name: object, source: Source) -> str:
@@ -128,12 +135,15 @@ def _table_name(name: object, source: Source) -> str:
     return name
 
 
-def _keys(value: object, source: Source) -> tuple[str, ...]:
+def _keys(value: object, source: Source, *, partitioned: bool) -> tuple[str, ...]:
     keys = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, (list, tuple)) else ()
     if value is not None and (not keys or not all(isinstance(key, str) and key for key in keys)):
         _wrong(source, f"unique_key=`{value}` is not a column or a list of columns", 'write unique_key="_id"')
+    if len(set(keys)) < len(keys):
+        _wrong(source, f"unique_key=`{value}` names a column twice", "name each column once")
     for key in keys:
-        if key in SYSTEM_COLUMNS[1:]:
+        # A field of the source by such a name is left out; the day tells rows of partitioned tables apart.
+        if key in SYSTEM_COLUMNS[1 if partitioned else 0 :]:
             _wrong(source, f"unique_key=`{key}` is a column that Phlo adds itself", "name a column of the source")
     return keys
 
@@ -142,16 +152,14 @@ def _check_choices(options: dict[str, Any], source: Source) -> None:
     merge_config = options.get("merge_config", {})
     if not isinstance(merge_config, dict):
         _wrong(source, f"merge_config=`{merge_config}` is not a dict", 'write {"deduplication_method": "last"}')
-    reject_unknown_options("merge_config of @phlo.ingestion", merge_config, MergeConfig.__annotations__, source)
+    reject_unknown_options(f"merge_config of {NAME}", merge_config, MergeConfig.__annotations__, source)
     choices = (
         ("merge_strategy", options.get("merge_strategy"), get_args(MergeStrategy)),
         ("deduplication_method", merge_config.get("deduplication_method"), get_args(Deduplication)),
         ("on_invalid", options.get("on_invalid"), get_args(OnInvalid)),
     )
     for name, value, allowed in choices:
-        if value is not None and value not in allowed:
-            listed = ", ".join(f'"{choice}"' for choice in allowed)
-            _wrong(source, f"{name}=`{value}` is unknown{nearest(str(value), allowed)}", f"use one of {listed}")
+        reject_other_choices(NAME, name, value, allowed, source)
 
 
 def _check_schema(schema: object, source: Source) -> None:
@@ -171,7 +179,8 @@ def check_cron(value: object, source: Source) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or len(value.split()) != len(CRON_FIELDS):
-        _wrong(source, f"cron=`{value}` is not five fields", 'write cron="0 */1 * * *" for every hour')
+        detail = f"cron=`{value}` is not five fields ({', '.join(CRON_FIELDS)})"
+        _wrong(source, detail, 'write cron="0 */1 * * *" for every hour')
     found: dict[str, set[int]] = {}
     for (name, allowed), text in zip(CRON_FIELDS.items(), value.split(), strict=True):
         try:
@@ -211,7 +220,7 @@ def _freshness(value: object, source: Source) -> tuple[float, float] | None:
 
 def _share(value: object, source: Source) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        _wrong(source, f"max_rejected=`{value}` is not a share", "write a number from 0 to 1, such as 0.5")
+        _wrong(source, f"max_rejected=`{value}` is not a share from 0 to 1", "write max_rejected=0.05 for 5 %")
     return float(value)
 
 
@@ -222,7 +231,7 @@ def _day(value: object, source: Source) -> dt.date | None:
         return parse_partition(str(value))
     except InvalidDate as error:
         raise InvalidDeclaration(
-            where=f"@phlo.ingestion in {source}", detail=f"partition_start: {error}", fix=error.next_step
+            where=f"{NAME} in {source}", detail=f"partition_start: {error}", fix=error.next_step
         ) from error
 
 
@@ -230,5 +239,6 @@ def _takes_partition(function: Callable[..., Any], source: Source) -> bool:
     parameters = list(inspect.signature(function).parameters.values())
     needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
     if needed not in ([], ["partition_date"]):
-        _wrong(source, f"the function takes `{', '.join(needed)}`", "let it take partition_date: str, or nothing")
+        detail = f"the function takes `{', '.join(needed)}`, but its only argument must be named `partition_date`"
+        _wrong(source, detail, "let it take partition_date: str, or nothing")
     return any(parameter.name == "partition_date" for parameter in parameters)

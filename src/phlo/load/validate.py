@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from phlo.declarations import SYSTEM_COLUMNS, SilentReporter
-from phlo.errors import SchemaError, nearest
+from phlo.errors import SchemaError, UnknownKey, nearest
 from phlo.load.batch import Batch, check
 from phlo.load.cast import cast_array, cast_cells
 from phlo.load.cells import kind_of
@@ -140,18 +140,31 @@ def validate_rows(
 def check_keys(ingestion: Ingestion, schema: TableSchema) -> None:
     """Raise ``SchemaError`` when the unique key is no column of the schema, or one that can't be compared.
 
-    A schema without columns, inferred from no rows, is none yet.
+    ``UnknownKey`` where there is no schema but what the rows have; one that is inferred from no rows is none yet.
     """
     types = {column.name: column.type for column in schema.columns}
     for key in ingestion.unique_key if types else ():
         if key == PARTITION and ingestion.partitioned:
             continue
+        if key not in types and ingestion.validation_schema is None:
+            raise _unknown_key(key, ingestion, schema)
         wrong = f"not a column of it{nearest(key, types)}".rstrip(".") if key not in types else ""
         if not wrong and kind_of(types[key]) == "nested":
             wrong = f"a {types[key]}, which no rows can be told apart by"
         if wrong:
             fix = f"see unique_key in {ingestion.source}"
             raise SchemaError(schema=schema.name, detail=f"the unique key `{key}` is {wrong}", fix=fix)
+
+
+def _unknown_key(key: str, ingestion: Ingestion, schema: TableSchema) -> UnknownKey:
+    names = schema.names
+    return UnknownKey(
+        key=key,
+        table=ingestion.table,
+        columns=", ".join(f"`{name}`" for name in names[:10]) + (f" and {len(names) - 10} more" if names[10:] else ""),
+        nearest=nearest(key, names).rstrip("."),
+        source=ingestion.source,
+    )
 
 
 class Judge:

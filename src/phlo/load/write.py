@@ -71,8 +71,8 @@ def write_loads(
     """Validate staged partitions of one ingestion and write them on a ref.
 
     Raises ``TooManyRejected`` when a load has more rejected rows than the ingestion allows, once those are in
-    ``rejected.<table>`` on the ref; ``SchemaError``, ``SchemaMismatch`` and ``PartitioningChanged`` before anything
-    is written.
+    ``rejected.<table>`` on the ref; ``SchemaError``, ``UnknownKey``, ``SchemaMismatch`` and ``PartitioningChanged``
+    before anything is written.
     """
     reporter = reporter or SilentReporter()
     _refuse_other_partitioning(ingestion, catalog, ref)
@@ -87,8 +87,8 @@ def write_loads(
     _refuse_other_columns(ingestion, schema, catalog, ref)
     lake = _Lake(engine, catalog, ref)
     new = [load for group in _snapshots(ingestion, todo) for load in _write(ingestion, group, schema, lake, reporter)]
-    if ingestion.validation_schema is not None:
-        _warn_of_absent(ingestion, new, reporter)
+    _warn_of_absent(ingestion, new, reporter)
+    _warn_of_one_row_a_day(ingestion, new, reporter)
     return sorted([*done, *new], key=lambda load: load.partition or "")
 
 
@@ -316,7 +316,7 @@ def _warn_of_absent(ingestion: Ingestion, loads: Sequence[Loaded], reporter: Rep
     """Name the nullable columns that no row of a load had a field for: what is misspelt is NULL everywhere, too."""
     filled = [load for load in loads if load.rows_read]
     absent = Counter(name for load in filled for name in load.absent)
-    if not absent:
+    if not absent or ingestion.validation_schema is None:
         return
     unknown = {name for load in filled for name in load.extra_fields}
     told = []
@@ -325,6 +325,12 @@ def _warn_of_absent(ingestion: Ingestion, loads: Sequence[Loaded], reporter: Rep
         meant = " or ".join(f"`{each}`" for each in nearest_names(name, unknown))
         told.append(f"`{name}`{some}{f', did you mean {meant}?' if meant else ''}")
     reporter.warn(f"NULL in {ingestion.table}, for no row of its source has the field: {'; '.join(told)}")
+
+
+def _warn_of_one_row_a_day(ingestion: Ingestion, loads: Sequence[Loaded], reporter: Reporter) -> None:
+    """Name a key that is the day alone where a day had several rows: right for a day's figures, else a slip."""
+    if ingestion.unique_key == SYSTEM_COLUMNS[:1] and any(load.rows_repeated for load in loads):
+        reporter.warn(f"{ingestion.table} keeps one row of each day, for its unique key is `{SYSTEM_COLUMNS[0]}` alone")
 
 
 def _again(load: Load) -> Loaded:

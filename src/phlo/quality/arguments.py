@@ -69,7 +69,7 @@ def read_column(check: object, value: object) -> None:
 def read_share(check: object, value: object) -> None:
     """Insist on a tolerance from 0 to 1."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        wrong(check, f"tolerance=`{value}` is not a share", "write a number from 0 to 1, such as 0.05")
+        wrong(check, f"tolerance=`{value}` is not a share from 0 to 1", "write tolerance=0.05 for 5 %")
 
 
 def read_pattern(check: object, value: object) -> None:

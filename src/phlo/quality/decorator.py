@@ -7,15 +7,25 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Required, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Never, NoReturn, Required, TypedDict, TypeVar, Unpack
 
-from phlo.declarations import Check, Quality, Source, declared, reject_unknown_options
-from phlo.errors import InvalidDeclaration, nearest
+from phlo.declarations import (
+    Check,
+    Quality,
+    Source,
+    declared,
+    reject_other_choices,
+    reject_positional,
+    reject_unknown_options,
+)
+from phlo.errors import InvalidDeclaration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
+
+NAME = "@phlo.quality"
 
 SCOPES = ("changed", "table")
 
@@ -31,7 +41,7 @@ class QualityOptions(TypedDict, total=False):
     description: str
 
 
-def phlo_quality(**options: Unpack[QualityOptions]) -> Callable[[Function], Function]:
+def phlo_quality(*misplaced: Never, **options: Unpack[QualityOptions]) -> Callable[[Function], Function]:
     """Declare checks of a table; the function gives them a name and a place, its body is not run.
 
     ``blocking`` checks (the default) must pass before a run is published; others warn. ``scope`` "changed" looks at
@@ -46,15 +56,18 @@ def phlo_quality(**options: Unpack[QualityOptions]) -> Callable[[Function], Func
     """
 
     def declare(function: Function) -> Function:
+        example = 'table="raw.readings", checks=[NullCheck(columns=["id"])]'
+        reject_positional(NAME, misplaced, example, Source.of(function))
         declared.append(_record(function, dict(options)))
         return function
 
-    return declare
+    first: Any = misplaced[0] if misplaced else None
+    return declare(first) if callable(first) else declare
 
 
 def _record(function: Callable[..., Any], options: dict[str, Any]) -> Quality:
     source = Source.of(function)
-    reject_unknown_options("@phlo.quality", options, QualityOptions.__annotations__, source)
+    reject_unknown_options(NAME, options, QualityOptions.__annotations__, source)
     return Quality(
         name=function.__name__,
         table=_table(options.get("table"), source),
@@ -68,7 +81,7 @@ def _record(function: Callable[..., Any], options: dict[str, Any]) -> Quality:
 
 
 def _wrong(source: Source, detail: str, fix: str) -> NoReturn:
-    raise InvalidDeclaration(where=f"@phlo.quality in {source}", detail=detail, fix=fix)
+    raise InvalidDeclaration(where=f"{NAME} in {source}", detail=detail, fix=fix)
 
 
 def _table(value: object, source: Source) -> str:
@@ -106,6 +119,5 @@ def _blocking(value: object, source: Source) -> bool:
 
 
 def _scope(value: Any, source: Source) -> Literal["changed", "table"] | None:
-    if value is not None and value not in SCOPES:
-        _wrong(source, f"scope=`{value}` is unknown{nearest(str(value), SCOPES)}", 'write scope="changed" or "table"')
+    reject_other_choices(NAME, "scope", value, SCOPES, source)
     return value  # type: ignore[no-any-return]
