@@ -171,10 +171,13 @@ class Started:
         return sum(int(field) for field in self._stat()[11:13])
 
     def _sleeps(self) -> bool:
-        return all(
-            (task / "stat").read_text().rpartition(")")[2].split()[0] == "S"
-            for task in Path(f"/proc/{self.pid}/task").iterdir()
-        )
+        try:
+            return all(
+                (task / "stat").read_text().rpartition(")")[2].split()[0] == "S"
+                for task in Path(f"/proc/{self.pid}/task").iterdir()
+            )
+        except (FileNotFoundError, ProcessLookupError):  # a thread that ended meanwhile
+            return False
 
     @staticmethod
     def _said(file: Any) -> str:

@@ -245,7 +245,11 @@ class _Watch:
         self.steps.append(Step(call, path))
         fault, number = self.fault, len(self.steps)
         if self.on_step:
-            self.on_step(Held(number, self.steps[-1], _half(pid, call, arguments) if call in TORN else None))
+            held = Held(number, self.steps[-1], _half(pid, call, arguments) if call in TORN else None)
+            try:
+                self.on_step(held)
+            except OSError as error:  # not to be taken for the end of the process, which would be held for ever
+                raise RuntimeError(f"what was to happen at step {number} failed") from error
         if fault is None or number < fault.at:
             return 0
         if fault.kind == "full" or (fault.kind == "short" and number == fault.at):
