@@ -103,6 +103,7 @@ def state(root: Path) -> list[Any]:
     return sorted((str(path), path.stat().st_mtime_ns) for path in (root / ".phlo").rglob("*"))
 
 
+@pytest.mark.slow
 def test_what_is_published_can_be_looked_at_and_a_write_says_why_it_can_not_be(kept: Shop) -> None:
     before = state(kept.root)
     reading = [["query", SQL, "--json"], ["status", "--json"], ["catalog", "tables", "--json"], ["history", "--json"]]

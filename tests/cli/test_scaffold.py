@@ -225,6 +225,7 @@ def test_an_unknown_domain_gets_the_nearest(root: Path) -> None:
     assert "There are no tests of a domain `wether`; did you mean `weather`?" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_project_without_tests_says_so(root: Path) -> None:
     (root / "tests" / "test_workflows.py").unlink()
     done = phlo("test", cwd=root)

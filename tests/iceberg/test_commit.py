@@ -160,6 +160,7 @@ def keys(table: Table) -> list[int]:
         return [key for (key,) in con.sql(f"FROM ({scan_sql(table, ['key'], con=con)}) ORDER BY 1").fetchall()]
 
 
+@pytest.mark.slow
 @given(st.integers(-(2**63), 2**63 - 1))
 def test_numbers_are_encoded_as_pyiceberg_encodes_them(number: int) -> None:
     wanted, found = io.BytesIO(), _Encoder()

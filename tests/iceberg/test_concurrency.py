@@ -92,6 +92,7 @@ def start(code: str, uri: str, warehouse: Path, rounds: int) -> list[subprocess.
     return processes
 
 
+@pytest.mark.slow
 def test_two_processes_that_count_up_one_number_never_lose_a_count(
     catalog: SqlRefCatalog, catalog_uri: str, warehouse: Path
 ) -> None:

@@ -33,6 +33,7 @@ def test_a_catalog_is_found_again_as_it_was_left(catalog: SqlRefCatalog, second:
     assert second.publishes() == catalog.publishes()
 
 
+@pytest.mark.slow
 def test_many_processes_may_be_the_first(catalog_uri: str, warehouse: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from phlo.iceberg.catalog import SqlRefCatalog;"

@@ -254,6 +254,7 @@ except WriteFailed as error:
 """
 
 
+@pytest.mark.slow
 def test_a_write_that_the_disk_refuses_leaves_no_file(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True, timeout=120, check=False

@@ -220,6 +220,7 @@ def test_a_folder_that_can_not_be_made_is_an_error(tmp_path: Path) -> None:
         staged(ingestion(rows=[{"n": 1}]), tmp_path / "file" / "stage")
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     """Four times the rows take not much more memory: they pass through, to disk and through validation."""
     code = """

@@ -46,6 +46,7 @@ TERMINATE = "mutation Stop($run: String!) { terminateRun(runId: $run) { __typena
 ENDED = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
 
 
+@pytest.mark.slow
 def test_a_command_is_in_the_instance_when_it_ends_and_no_server_was_ever_started(floor: Floor) -> None:
     floor.shop.deliver(DAY, rows(3))
     done = floor.shop.run("materialize", "readings", "--partition", DAY, **ON)

@@ -102,6 +102,7 @@ def test_secrets_stay_out_even_without_the_gitignore(tmp_path: Path) -> None:
     assert not [name for name in names if name.endswith((".env", "catalog.db"))]
 
 
+@pytest.mark.slow
 def test_installed_projects_live_side_by_side(tmp_path: Path, environment: Path) -> None:
     init_project("glucose-platform", tmp_path, "glucose")
     init_project("weather-analytics", tmp_path)

@@ -110,6 +110,7 @@ def test_backfill_loads_a_year_in_parallel(shell: Shell) -> None:
     assert len(held) > 90_000
 
 
+@pytest.mark.slow
 def test_materialize_takes_an_asset_and_means_today(month: Shell, nightscout: NightscoutServer) -> None:
     days = {dt.datetime.now(dt.UTC).date()}
     seen = month.lines("phlo materialize glucose_entries  # Materialize an asset")
@@ -119,6 +120,7 @@ def test_materialize_takes_an_asset_and_means_today(month: Shell, nightscout: Ni
     assert any(f"{day}T00:00:00.000Z" in request for request in asked for day in days)
 
 
+@pytest.mark.slow
 def test_backfill_without_dates_loads_from_the_project_s_first_day_on(shell: Shell) -> None:
     root = shell.folder / "first-day"
     today = dt.datetime.now(dt.UTC).date()
@@ -189,6 +191,7 @@ def checked(marts: Shell) -> Iterator[Shell]:
     file.unlink()
 
 
+@pytest.mark.slow
 def test_the_printed_check_of_a_column_that_is_not_there_names_the_one_that_is(checked: Shell) -> None:
     published = rows(checked.folder, "select count(*) as n from silver.fct_glucose_readings")
     failed = checked.run("phlo materialize fct_glucose_readings", code=1)
@@ -216,6 +219,7 @@ def test_catalog_lists_every_table(marts: Shell) -> None:
     assert [name for name in wanted if name not in listed] == []
 
 
+@pytest.mark.slow
 def test_catalog_lists_the_tables_of_one_schema(marts: Shell) -> None:
     raw = marts.run("phlo catalog tables --schema raw").stdout
     silver = marts.run("phlo catalog tables --schema silver").stdout
@@ -247,6 +251,7 @@ def test_catalog_describes_a_model_s_table(marts: Shell) -> None:
     assert described.startswith("Table: silver.fct_glucose_readings\nSchema: silver\n")
 
 
+@pytest.mark.slow
 def test_catalog_shows_the_snapshots(month: Shell) -> None:
     whole = month.run("phlo catalog history raw.glucose_entries").stdout
     first_ten = month.run("phlo catalog history raw.glucose_entries --limit 10").stdout
@@ -267,6 +272,7 @@ def test_logs_show_what_runs_said(marts: Shell) -> None:
     assert "silver.fct_glucose_readings: success" not in filtered
 
 
+@pytest.mark.slow
 def test_logs_show_errors_of_the_last_hour(shell: Shell) -> None:
     broken = 'import phlo\n\n\n@phlo.ingestion()\ndef entries():\n    raise ValueError("the sensor is off")\n'
     put(shell.folder / "errors/pyproject.toml", '[project]\nname = "errors"\n[tool.phlo]\n')

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -36,6 +38,7 @@ def test_a_function_imported_before_the_project_was_loaded_can_be_run(project_la
 """
 
 
+@pytest.mark.slow
 def test_a_project_uses_the_fixtures_in_its_own_tests(tmp_path: Path) -> None:
     for folder in ("workflows", "tests"):
         (tmp_path / folder).mkdir()

@@ -84,6 +84,7 @@ def test_a_model_that_fails_publishes_nothing_and_its_ref_is_kept(lake: Lake, db
     assert "bronze.stg_glucose_entries" in lake.catalog.pin(kept.name).tables
 
 
+@pytest.mark.slow
 def test_the_target_dev_keeps_a_ref_of_the_user_s_own_and_publishes_nothing(lake: Lake, dbt: Any) -> None:
     said = dbt("run", "--target", "dev", "--select", "stg_glucose_entries")
     assert f"Written to `{DEV}`, which is not published" in said
@@ -99,6 +100,7 @@ def test_the_target_dev_keeps_a_ref_of_the_user_s_own_and_publishes_nothing(lake
     assert "| 288 |" in said
 
 
+@pytest.mark.slow
 def test_commands_that_only_read_open_no_ref(lake: Lake, dbt: Any) -> None:
     dbt("compile", "--select", "stg_glucose_entries")
     said = dbt("show", "--inline", "select count(*) as n from {{ source('raw_iceberg', 'glucose_entries') }}")
@@ -127,6 +129,7 @@ def test_docs_are_generated_with_the_catalog_s_columns(lake: Lake, dbt: Any) -> 
     )
 
 
+@pytest.mark.slow
 def test_seeds_snapshots_and_tests_are_part_of_one_build(lake: Lake, dbt: Any) -> None:
     said = dbt("build")
     assert "Published 7 tables as publish 2" in said
@@ -139,6 +142,7 @@ def test_a_data_test_that_fails_publishes_nothing(lake: Lake, dbt: Any) -> None:
     assert set(main(lake).tables) == {"raw.glucose_entries"}
 
 
+@pytest.mark.slow
 def test_dbt_test_looks_at_main_and_opens_no_ref(lake: Lake, dbt: Any) -> None:
     dbt("run", "--select", "stg_glucose_entries")
     dbt("test", "--select", "stg_glucose_entries", "--vars", "{highest: 100}", ok=False)

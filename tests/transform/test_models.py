@@ -95,6 +95,7 @@ def test_dbt_is_asked_again_when_a_file_came_or_changed(models: dict[str, Model]
     assert _fingerprint(folder) == before
 
 
+@pytest.mark.slow
 def test_a_new_model_is_found(lake: Lake) -> None:
     (lake.project.dbt / "models" / "gold" / "devices_seen.sql").write_text(
         "{{ config(materialized='view') }} select distinct device from {{ ref('stg_glucose_entries') }}"
