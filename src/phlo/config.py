@@ -32,8 +32,8 @@ class Settings(BaseSettings):
     dialect: Literal["trino", "duckdb"] = Field("trino", description="The SQL that models, checks and queries speak.")
     catalog_uri: str = Field("", description="SQLAlchemy URI of the catalog; empty: SQLite in .phlo/state.", repr=False)
     warehouse: str = Field("", description="Folder of the tables' files; empty: .phlo/state/warehouse.")
-    partitioning: Literal["none", "day", "month"] = Field(
-        "month", description="Physical partitioning of new raw tables by partition_date."
+    partitioning: Literal["none", "day", "month", "year"] = Field(
+        "month", description="Physical partitioning of new raw tables by partition_date: none, day, month or year."
     )
     start_date: dt.date | None = Field(None, description="First day of partitions that name none of their own.")
     memory_limit: str = Field(

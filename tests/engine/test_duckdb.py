@@ -355,7 +355,7 @@ def test_what_a_dead_process_spilled_is_removed(lake: DuckDBEngine) -> None:
 # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(("partitioning", "spec"), [("month", "month"), ("day", "day"), ("none", "")])
+@pytest.mark.parametrize(("partitioning", "spec"), [("month", "month"), ("day", "day"), ("year", "year"), ("none", "")])
 def test_a_new_table_is_partitioned_as_the_settings_say(
     catalog: SqlRefCatalog, tmp_path: Path, partitioning: Any, spec: str
 ) -> None:

@@ -20,7 +20,7 @@ from pyiceberg.table import StagedTable, Table
 from pyiceberg.table.locations import load_location_provider
 from pyiceberg.table.metadata import new_table_metadata
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
-from pyiceberg.transforms import DayTransform, MonthTransform, Transform
+from pyiceberg.transforms import DayTransform, MonthTransform, Transform, YearTransform
 
 from phlo.errors import InvalidDeclaration, MissingTableFiles, ReadOnlyTable, nearest
 from phlo.iceberg import refs
@@ -49,8 +49,8 @@ PROPERTIES = {
     "write.metadata.previous-versions-max": "10",
 }
 
-PARTITIONING = re.compile(r"(day|month)\(([^()]+)\)")
-TRANSFORMS: dict[str, Transform[Any, Any]] = {"day": DayTransform(), "month": MonthTransform()}
+PARTITIONING = re.compile(r"(day|month|year)\(([^()]+)\)")
+TRANSFORMS: dict[str, Transform[Any, Any]] = {"day": DayTransform(), "month": MonthTransform(), "year": YearTransform()}
 
 
 def open_table(database: Database, ref: str, name: str, pointer: str) -> Table:
@@ -173,7 +173,8 @@ def _partitioning(name: str, schema: Schema, partition_by: str | None) -> Partit
     match = PARTITIONING.fullmatch(partition_by)
     if match is None or match[2] not in columns:
         detail = f"`{partition_by}` can not partition it" + nearest(match[2] if match else "", columns)
-        raise InvalidDeclaration(where=f"table {name}", detail=detail, fix="write day(COLUMN) or month(COLUMN)")
+        fix = "write day(COLUMN), month(COLUMN) or year(COLUMN)"
+        raise InvalidDeclaration(where=f"table {name}", detail=detail, fix=fix)
     unit, column = match.groups()
     field = PartitionField(schema.find_field(column).field_id, 1000, TRANSFORMS[unit], f"{column}_{unit}")
     return PartitionSpec(field)
