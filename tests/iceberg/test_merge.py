@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import hashlib
 import uuid
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,7 +16,7 @@ from pyiceberg.exceptions import CommitFailedException
 
 from phlo.engine.failure import explained
 from phlo.errors import QueryFailed, UnsupportedPartitioning, WriteFailed
-from phlo.iceberg import in_memory, rewrite
+from phlo.iceberg import in_memory, parquet, rewrite
 from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.iceberg.merge import Limits, append, merge, replace
 from phlo.iceberg.tables import evolve, scan_sql
@@ -336,6 +337,21 @@ def test_only_files_that_hold_a_changed_key_are_written_again(make: Make, monkey
     merge(table, readings(("b", 3, JANUARY), ("c", 1, FEBRUARY), ("m", 1, MARCH)), ["_id"])
     assert len(before - files(table)) == 1
     assert stored(table) == [("a", 1, JANUARY), ("b", 3, JANUARY), ("c", 1, FEBRUARY), ("m", 1, MARCH), ("z", 1, MARCH)]
+
+
+@STAGED
+def test_of_a_large_load_a_later_batch_touches_the_files_of_its_time(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "FILE_BYTES", 500_000)
+    monkeypatch.setattr(rewrite, "SMALL_FILE", 0)
+    table = make(partition_by="")
+    keys = [f"{number:07}{hashlib.md5(str(number).encode()).hexdigest()}" for number in range(300_000)]
+    merge(table, pa.table({"_id": keys, "sgv": range(300_000)}), ["_id"])
+    before = files(table)
+    assert len(before) > 5
+    merge(table, pa.table({"_id": keys[-100:], "sgv": [0] * 100}), ["_id"])
+    assert len(before - files(table)) == 1
 
 
 def test_small_files_of_a_partition_become_one(make: Make) -> None:

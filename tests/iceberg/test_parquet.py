@@ -16,6 +16,7 @@ from phlo.iceberg import parquet
 from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.iceberg.merge import append
 from phlo.iceberg.parquet import Writer
+from phlo.iceberg.tables import local_path
 
 SCHEMA = pa.schema(
     [
@@ -88,10 +89,23 @@ def test_large_results_are_split(catalog: SqlRefCatalog, monkeypatch: pytest.Mon
     assert sum(file.record_count for file in files) == 300_000
 
 
+def test_large_results_of_arrow_are_split_too(catalog: SqlRefCatalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "FILE_BYTES", 30_000)
+    schema = pa.schema([pa.field("n", pa.int64(), metadata={"PARQUET:field_id": "1"})])
+    table = catalog.create_table("raw.t", pa.schema([("n", pa.int64())]), "run-1")
+    rows = (pa.table({"n": [start + n * 7919 for n in range(20_000)]}, schema=schema) for start in range(7))
+    files = Writer(table).write_arrow(rows, schema, Record())
+    assert len(files) > 2
+    assert all(60_000 <= file.file_size_in_bytes < 180_000 for file in files[:-1])
+    found = [pq.read_table(local_path(file.file_path))["n"].to_pylist() for file in files]
+    assert [n for numbers in found for n in numbers] == [start + n * 7919 for start in range(7) for n in range(20_000)]
+
+
 def test_no_rows_make_no_file(catalog: SqlRefCatalog, tmp_path: Path) -> None:
     table = catalog.create_table("raw.t", pa.schema([("n", pa.int64())]), "run-1")
     with duckdb.connect() as con:
         assert Writer(table).write(con, "SELECT 1 AS n WHERE false", Record()) == []
+    assert Writer(table).write_arrow([], pa.schema([("n", pa.int64())]), Record()) == []
     assert list(tmp_path.rglob("*.parquet")) == []
 
 

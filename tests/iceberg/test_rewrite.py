@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
 
-from phlo.iceberg import rewrite
+from phlo.iceberg import in_memory, rewrite
 from phlo.iceberg.catalog import SqlRefCatalog
 from phlo.iceberg.merge import append, merge, replace
 from phlo.iceberg.parquet import Writer
@@ -63,6 +64,31 @@ def test_a_large_file_is_not_written_again_for_new_rows(table: Table, monkeypatc
     assert counts(table) == [1, 1, 2]  # what is left of the large file, the row before, and the changed and the new row
 
 
+@pytest.mark.parametrize("much", [0, rewrite.MUCH])
+def test_files_written_side_by_side_are_those_written_one_by_one(
+    table: Table, monkeypatch: pytest.MonkeyPatch, much: int
+) -> None:
+    monkeypatch.setattr(in_memory, "MOST_ROWS", -1)
+    monkeypatch.setattr(rewrite, "MUCH", much)
+    days = [JANUARY.replace(month=month) for month in range(1, 13)]
+    merge(table, rows(*((f"{key}{day:%m}", 1, day) for day in days for key in "abc")), ["_id"])
+    threads: set[str] = set()
+    write = Writer.write_arrow
+
+    def noted(self: Writer, *args: Any) -> Any:
+        threads.add(threading.current_thread().name.partition("_")[0])
+        return write(self, *args)
+
+    monkeypatch.setattr(Writer, "write_arrow", noted)
+    merge(table, rows(*((f"b{day:%m}", 2, day) for day in days)), ["_id"])
+    assert threads == {"MainThread" if much else "phlo-write"}
+    assert [task.file.partition[0] for task in table.scan().plan_files()] == list(range(648, 660))
+    found = table.scan().to_arrow().to_pylist()
+    assert found == [
+        {"_id": f"{key}{day:%m}", "n": 1 + (key == "b"), "partition_date": day} for day in days for key in "acb"
+    ]
+
+
 def test_a_file_of_which_nothing_is_left_goes(table: Table) -> None:
     append(table, rows(("a", 1, JANUARY), ("b", 2, MARCH)))
     replace(table, rows(), [JANUARY])
@@ -71,10 +97,15 @@ def test_a_file_of_which_nothing_is_left_goes(table: Table) -> None:
     assert [task.file.partition[0] for task in table.scan().plan_files()] == [648]
 
 
+@pytest.mark.parametrize("way", ["in memory", "staged", "side by side"])
 def test_a_write_that_fails_half_way_leaves_no_file_and_no_snapshot(
-    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     append(table, rows(("a", 1, JANUARY)))
+    if way != "in memory":
+        monkeypatch.setattr(in_memory, "MOST_ROWS", -1)
+    if way == "side by side":
+        monkeypatch.setattr(rewrite, "MUCH", 0)
     before = table.metadata_location, set(tmp_path.rglob("*.parquet"))
     write = Writer.write_arrow
 

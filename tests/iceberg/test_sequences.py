@@ -222,6 +222,7 @@ def run(
     lake = Lake(folder / uuid.uuid4().hex, partition_by, keys, delete_rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rewrite, "SMALL_FILE", 0 if "large" in files else rewrite.SMALL_FILE)
+        patch.setattr(rewrite, "MUCH", 0 if "side by side" in files else rewrite.MUCH)
         patch.setattr(small_files, "MOST_STORED", -1 if "DuckDB" in files else small_files.MOST_STORED)
         patch.setattr(in_memory, "MOST_ROWS", in_memory.MOST_ROWS if "memory" in files else -1)
         for load, (step, given_, how) in enumerate(steps, 1):
@@ -234,7 +235,7 @@ SEQUENCES = given(
     partition_by=st.sampled_from(PARTITIONINGS),
     keys=st.sampled_from([["_id"], ["_id", "partition_date"]]),
     steps=st.lists(STEPS, max_size=8),
-    files=st.sampled_from(["in memory", "through Arrow", "through DuckDB"]).flatmap(
+    files=st.sampled_from(["in memory", "through Arrow", "through Arrow side by side", "through DuckDB"]).flatmap(
         lambda way: st.sampled_from([way, f"large {way}"])
     ),
 )

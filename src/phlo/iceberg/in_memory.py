@@ -43,9 +43,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import FileScanTask, Table
-    from pyiceberg.typedef import Record
 
-    from phlo.iceberg.rewrite import Rewrite
+    from phlo.iceberg.rewrite import Job, Rewrite
 
     Places = Mapping[int, NDArray[np.int64]]
 
@@ -271,11 +270,10 @@ def _rewrite(
     files = SmallFiles(Writer(table), parts, found.gone, found.held)
     numbers = {task.file.file_path: number for number, task in enumerate(candidates)}
 
-    def write(tasks: Sequence[FileScanTask], partition: Record, *, again: bool) -> list[DataFile]:
-        places = [numbers.get(task.file.file_path, -1) for task in tasks]
-        new = files.write(tasks, places, partition, again=again)
-        if new is None:
-            raise NotPlain
-        return new
+    def write(job: Job) -> list[DataFile] | None:
+        return files.write(job, [numbers.get(task.file.file_path, -1) for task in job.tasks])
 
-    return written(arranged(table, tasks, touched, parts), write)
+    def otherwise(_: Job) -> list[DataFile]:
+        raise NotPlain
+
+    return written(arranged(table, tasks, touched, parts), write, otherwise)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from phlo.iceberg.parquet import Writer, remove
 from phlo.iceberg.partitioning import Partitioning
@@ -12,7 +13,7 @@ from phlo.iceberg.small_files import SmallFiles
 from phlo.iceberg.tables import FILE, ROW, Columns, tasks_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import FileScanTask, Table
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from phlo.iceberg.tables import Connection
 
-SMALL_FILE = 16 * 1024 * 1024
+SMALL_FILE = 4 * 1024 * 1024
 """Files below this are written together with a partition's new rows, when they have to be written at all."""
 
 FEW = 8
@@ -29,6 +30,12 @@ FEW = 8
 TINY = 1024 * 1024
 MANY_SMALL_FILES = 8
 """Small files that a write need not touch are folded in when they are together tiny or this many."""
+
+MUCH = 32 * 1024 * 1024
+"""Files that are together this large are written side by side: a third less time, for a tenth to a fifth more CPU."""
+
+SIDE_BY_SIDE = 4
+"""At most; each holds as much in memory as one alone."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,22 @@ class Arranged:
     """For each partition the small files that its new rows go together with."""
     gone: list[DataFile]
 
+    @property
+    def jobs(self) -> list[Job]:
+        """What can be written side by side."""
+        large = [Job([task], task.file.partition, again=True) for task in self.large]
+        return large + [Job(tasks, partition) for partition, tasks in self.together.items()]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Files of one partition to be written from what stays of others, and from its new rows."""
+
+    tasks: Sequence[FileScanTask]
+    partition: Record
+    again: bool = False
+    """Whether the new rows are left to another job."""
+
 
 def arranged(
     table: Table, tasks: Sequence[FileScanTask], touched: Sequence[FileScanTask], fresh: Iterable[Record]
@@ -67,25 +90,36 @@ def arranged(
     return Arranged(large, together, [task.file for task in [*touched, *folded]])
 
 
-def written(files: Arranged, write: Write) -> Rewrite:
-    """Write what is arranged, all or, when a write fails (a full disk), nothing."""
-    new: list[DataFile] = []
+def written(
+    files: Arranged,
+    write: Callable[[Job], list[DataFile] | None],
+    otherwise: Callable[[Job], list[DataFile]],
+    threads: int = 1,
+) -> Rewrite:
+    """Write what is arranged, so many at a time; all or, when one fails (a full disk), nothing.
+
+    What ``write`` can not is written ``otherwise``, one after the other.
+    """
+    made: list[DataFile] = []
+
+    def noted(job: Job) -> list[DataFile] | None:
+        found = write(job)
+        made.extend(found or ())
+        return found
+
+    jobs, new = files.jobs, []
     try:
-        for task in files.large:
-            new += write([task], task.file.partition, again=True)
-        for partition, tasks in files.together.items():
-            new += write(tasks, partition, again=False)
+        if min(threads, len(jobs)) > 1:
+            with ThreadPoolExecutor(threads, "phlo-write") as pool:
+                tried = list(pool.map(noted, jobs))
+        else:
+            tried = list(map(noted, jobs))
+        for job, found in zip(jobs, tried, strict=True):
+            new += otherwise(job) if found is None else found
     except BaseException:
-        remove([file.file_path for file in new])
+        remove([file.file_path for file in [*made, *new]])
         raise
     return Rewrite(files.gone, new)
-
-
-class Write(Protocol):
-    """Writes files of one partition."""
-
-    def __call__(self, tasks: Sequence[FileScanTask], partition: Record, *, again: bool) -> list[DataFile]:
-        """Write what stays of some files, and the partition's new rows, unless that is all ``again``."""
 
 
 @dataclass(frozen=True)
@@ -105,21 +139,26 @@ class Rewriter:
         files = arranged(self.table, self.tasks, touched, fresh)
         through = self._small_files(pool, fresh) if files.large or any(files.together.values()) else None
 
-        def write(tasks: Sequence[FileScanTask], partition: Record, *, again: bool) -> list[DataFile]:
-            new = through.write(tasks, self._places(tasks), partition, again=again) if through else None
-            return self._by_duckdb(tasks, "" if again else pool, partition) if new is None else new
+        def by_arrow(job: Job) -> list[DataFile] | None:
+            return through.write(job, self._places(job.tasks)) if through else None
 
-        return written(files, write)
+        def by_duckdb(job: Job) -> list[DataFile]:
+            parts = [self._survivors(job.tasks)] if job.tasks else []
+            if not job.again:
+                new = f"SELECT {self._columns.select} FROM {pool} WHERE {self._partitioning.condition(job.partition)}"
+                parts.append(new)
+            return self._writer.write(self.con, " UNION ALL ".join(parts), job.partition)
 
-    def _by_duckdb(self, tasks: Sequence[FileScanTask], pool: str, partition: Record) -> list[DataFile]:
-        parts = [self._survivors(tasks)] if tasks else []
-        if pool:
-            parts.append(f"SELECT {self._columns.select} FROM {pool} WHERE {self._partitioning.condition(partition)}")
-        return self._writer.write(self.con, " UNION ALL ".join(parts), partition)
+        much = sum(file.file_size_in_bytes for file in files.gone) >= MUCH
+        return written(files, by_arrow, by_duckdb, min(self._threads, SIDE_BY_SIDE) if much else 1)
 
     def _small_files(self, pool: str, fresh: Mapping[Record, int]) -> SmallFiles | None:
         order = [*self._partitioning.expressions, self._columns.rowid]
         return SmallFiles.of(self.con, self._writer, pool, order, fresh, losing=bool(self.losing))
+
+    @property
+    def _threads(self) -> int:
+        return int(self.con.execute("SELECT current_setting('threads')").fetchall()[0][0])
 
     @cached_property
     def _writer(self) -> Writer:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pyiceberg.typedef import Record
 
     from phlo.iceberg.parquet import Writer
+    from phlo.iceberg.rewrite import Job
     from phlo.iceberg.tables import Connection
 
 MOST_STORED = 64 * 1024 * 1024
@@ -88,27 +89,22 @@ class SmallFiles:
             gone = dict(zip(files.tolist(), np.split(found[ROW], starts[1:]), strict=True)) if len(files) else {}
         return cls(writer, _by_partition(con, writer, pool, order, counts), gone)
 
-    def write(
-        self, tasks: Sequence[FileScanTask], numbers: Sequence[int], partition: Record, *, again: bool = False
-    ) -> list[DataFile] | None:
-        """Write what stays of some files of a partition, and its new rows; ``None`` where DuckDB has to.
-
-        ``again`` leaves the new rows to others.
-        """
-        table = self.writer.table
+    def write(self, job: Job, numbers: Sequence[int]) -> list[DataFile] | None:
+        """Do a job, its files numbered so; ``None`` where DuckDB has to."""
+        table, tasks = self.writer.table, job.tasks
         small = sum(task.file.file_size_in_bytes for task in tasks) <= MOST_STORED
         if not small or any(needs_reader(table, task) for task in tasks):
             return None
         try:
             files = [self._file(task, number) for task, number in zip(tasks, numbers, strict=True)]
-            fresh = self.fresh.get(partition, self.schema.empty_table())
+            fresh = self.fresh.get(job.partition, self.schema.empty_table())
             dictionaries = self._dictionaries(files, fresh)
             kept = chain.from_iterable(map(self._kept, files, numbers))
-            new = [] if again else [fresh]
+            new = [] if job.again else [fresh]
             schema = with_dictionaries(self.schema, dictionaries)
             groups = _grouped(chain(kept, new), schema)
             names = [self.schema.names[place] for place in sorted(dictionaries)]
-            return self.writer.write_arrow(groups, schema, partition, names)
+            return self.writer.write_arrow(groups, schema, job.partition, names)
         except NotPlain:
             return None
 
@@ -146,7 +142,8 @@ def memory_of(rows: pa.Table) -> int:
 
 
 def _that_repeat(rows: pa.Table) -> set[int]:
-    """The columns for which a dictionary is worth its while, by the measure that DuckDB takes."""
+    """The columns for which a dictionary is worth its while, by the measure that DuckDB takes of a row group."""
+    rows = rows.slice(0, ROW_GROUP)
     return {
         place
         for place, column in enumerate(rows.columns)
