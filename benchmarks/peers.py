@@ -38,15 +38,26 @@ def lake(folder: str) -> Any:
     return SqlRefCatalog(f"sqlite:///{folder}/catalog.db", Path(folder, "warehouse"))
 
 
-def make_iceberg(folder: str, partition_by: str | None = None) -> None:
-    import pyarrow.parquet as pq
-
+def make_phlo(folder: str, partition_by: str | None = None) -> None:
     from phlo.iceberg.merge import append
+
+    table, source = _iceberg(folder, partition_by)
+    append(table, _reader(source))
+
+
+def make_pyiceberg(folder: str) -> None:
+    """As PyIceberg writes it: in one file."""
+    table, source = _iceberg(folder, None)
+    table.append(source.read())
+
+
+def _iceberg(folder: str, partition_by: str | None) -> tuple[Any, Any]:
+    import pyarrow.parquet as pq
 
     catalog, source = lake(folder), pq.ParquetFile(Path(folder, "source.parquet"))
     catalog.create_ref("bench")
     table = catalog.create_table(TABLE, source.schema_arrow, "bench", partition_by=partition_by, keys=["_id"])
-    append(table, _reader(source))
+    return table, source
 
 
 def phlo_merge(folder: str) -> Work:
@@ -221,9 +232,9 @@ def _with_month(rows: pa.Table) -> pa.Table:
 
 MONTHS = "month(partition_date)"
 PEERS = {
-    "phlo-months": Peer("Phlo, months", lambda folder: make_iceberg(folder, MONTHS), phlo_merge, phlo_append),
-    "phlo": Peer("Phlo, unpartitioned", make_iceberg, phlo_merge, phlo_append),
-    "upsert": Peer("PyIceberg, unpartitioned", make_iceberg, upsert, pyiceberg_append),
+    "phlo-months": Peer("Phlo, months", lambda folder: make_phlo(folder, MONTHS), phlo_merge, phlo_append),
+    "phlo": Peer("Phlo, unpartitioned", make_phlo, phlo_merge, phlo_append),
+    "upsert": Peer("PyIceberg, unpartitioned", make_pyiceberg, upsert, pyiceberg_append),
     "delta-months": Peer(
         "delta-rs, months",
         lambda folder: make_delta(folder, True),
